@@ -1,0 +1,1 @@
+"""What it costs and when it is due: meters, prices, usage. Knows wallets and ledger."""

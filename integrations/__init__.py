@@ -1,0 +1,1 @@
+"""The outside world: rails, sources, exports. May import anything; nothing imports it."""

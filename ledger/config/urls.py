@@ -1,0 +1,12 @@
+"""Where everything answers."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("ledger.api.urls")),
+    path("api/v1/", include("wallets.api.urls")),
+    path("api/v1/", include("billing.api.urls")),
+    path("api/v1/", include("integrations.api.urls")),
+]

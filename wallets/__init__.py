@@ -1,0 +1,1 @@
+"""Prepaid credit and limits: wallets, grants, burn-down. Knows the ledger alone."""

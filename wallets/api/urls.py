@@ -1,0 +1,5 @@
+"""Paths of the wallets package, below ``/api/v1/``."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
