@@ -1,0 +1,131 @@
+"""
+Burn-down: which lots pay for an amount, in which order (pure).
+
+The order (version 1): the lot that fits fewest features first and unrestricted lots last,
+then low priority numbers, earliest expiry, promotional before paid, earliest start, id.
+
+One pass is enough. Restricted lots sort before general ones, so the walk down the eligible
+lots *is* two passes: all restricted credit that fits the event, then general credit. No
+allocation is short while an eligible lot has value, for the walk ends only when the amount is
+met or the lots are. A batch needs no second pass either: its events are taken in time
+order, each is judged at its own time, and a later event may use only what earlier ones
+left, exactly as if they had come one by one. That is what makes a batch equal to its parts.
+
+Callers run inside ``money.exactly()`` or not: the arithmetic here is exact either way.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from ledger.money import ZERO, subtract
+
+BURN_ORDER_VERSION: Final = 1  # stored on what this order decided
+
+OrderKey = tuple[bool, int, int, datetime, bool, datetime, int, int]
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_ANY: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(slots=True, kw_only=True)
+class Lot:
+    """A credit grant as burn-down sees it; ``remaining`` falls as it is spent."""
+
+    account_id: int
+    grant_id: int
+    remaining: Decimal  # in the wallet's asset
+    effective_at: datetime
+    expires_at: datetime | None = None  # the first instant it no longer pays; None is never
+    priority: int = 100  # low burns first
+    features: frozenset[str] = _ANY  # empty pays for any feature
+    is_promotional: bool = False
+
+    def pays_for(self, feature: str, at: datetime) -> bool:
+        """Say whether the lot may pay for usage of ``feature`` that happened at ``at``."""
+        return (
+            self.effective_at <= at
+            and (self.expires_at is None or at < self.expires_at)
+            and (not self.features or feature in self.features)
+        )
+
+
+class Take(NamedTuple):
+    """What one lot pays."""
+
+    lot: Lot
+    amount: Decimal
+
+
+def order_key(lot: Lot, promotional_first: bool = True) -> OrderKey:
+    """Return what lots are sorted by; no two lots of different grants compare equal."""
+    return (
+        not lot.features,
+        len(lot.features),
+        lot.priority,
+        lot.expires_at or _NEVER,
+        lot.is_promotional is not promotional_first,
+        lot.effective_at,
+        lot.grant_id,
+        lot.account_id,
+    )
+
+
+def sort_lots(lots: Iterable[Lot], *, promotional_first: bool = True) -> list[Lot]:
+    """Return the lots in the order they burn."""
+    return sorted(lots, key=lambda lot: order_key(lot, promotional_first))
+
+
+def allocate(lots: Sequence[Lot], amount: Decimal, at: datetime, feature: str) -> list[Take]:
+    """
+    Spend ``amount`` from lots that are in burn order, and return what each pays.
+
+    The lots' ``remaining`` falls. Expiry is judged by ``at``, the time of the usage. What the
+    lots cannot pay is left to the caller: ``amount`` less the sum of the takes.
+
+    >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
+    >>> lots = [Lot(account_id=1, grant_id=1, remaining=Decimal(3), effective_at=noon),
+    ...         Lot(account_id=2, grant_id=2, remaining=Decimal(9), effective_at=noon)]
+    >>> [(take.lot.account_id, take.amount) for take in allocate(lots, Decimal(5), noon, "api")]
+    [(1, Decimal('3')), (2, Decimal('2'))]
+    """
+    assert amount >= 0, "a negative change is given back, not allocated"
+    takes: list[Take] = []
+    for lot in lots:
+        if not amount:
+            break
+        remaining = lot.remaining
+        if remaining <= ZERO or not lot.pays_for(feature, at):
+            continue
+        if remaining >= amount:
+            lot.remaining = subtract(remaining, amount)
+            takes.append(Take(lot, amount))
+            break
+        lot.remaining = ZERO
+        takes.append(Take(lot, remaining))
+        amount = subtract(amount, remaining)
+    return takes
+
+
+def give_back(
+    recorded: Sequence[tuple[int, Decimal]], amount: Decimal
+) -> list[tuple[int, Decimal]]:
+    """
+    Return ``amount`` along recorded takes, last in first out, as (account id, amount).
+
+    ``recorded`` is in the order the takes were made. No account gets more than it
+    gave; what exceeds them all is left to the caller.
+
+    >>> give_back([(1, Decimal(3)), (2, Decimal(2))], Decimal(4))
+    [(2, Decimal('2')), (1, Decimal('2'))]
+    """
+    assert amount >= 0
+    returned: list[tuple[int, Decimal]] = []
+    for account_id, taken in reversed(recorded):
+        if not amount:
+            break
+        part = min(taken, amount)
+        returned.append((account_id, part))
+        amount = subtract(amount, part)
+    return returned
