@@ -21,10 +21,9 @@ Errors the ledger raises on purpose.
 A bug is not a DomainError: let it propagate.
 """
 
-from reprlib import Repr
 from typing import ClassVar, Final
 
-_BRIEFLY: Final = Repr(maxstring=80, maxother=80)
+_SHOWN: Final = 80  # characters of a refused value
 
 
 class DomainError(Exception):
@@ -70,7 +69,9 @@ class InvalidInputError(DomainError):
         self.field, self.value, self.remedy = field, value, remedy
 
     def __str__(self) -> str:
-        return f"{self.field} is {_BRIEFLY.repr(self.value)}: {self.remedy}"
+        shown = repr(self.value)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+        return f"{self.field} is {shown}: {self.remedy}"
 
 
 class NotFoundError(DomainError):
