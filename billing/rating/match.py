@@ -1,0 +1,71 @@
+"""
+Which rate prices a usage: the most specific one in force (pure).
+
+A rate names the dimensions it is for, ``{"model": "gpt-5", "token": "input"}``, and fits usage
+that has exactly those values; one that names none fits all. Of the rates in force at the
+time of the usage that fit, the one with most dimensions wins, then the one in force last,
+then the one written last (the greatest id).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Final
+
+from billing.rating.price import Price
+
+Labels = tuple[str | None, ...]  # values of a meter's dimensions, in the meter's order
+_KEPT: Final = 65_536  # combinations remembered; labels come from outside and have no end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """A rate as rating sees it: whom it fits, from when on, and its price."""
+
+    id: int
+    meter_id: int
+    price: Price
+    effective_from: datetime
+    match: Mapping[str, str]  # dimension -> value; empty fits all
+    cost: Price | None = None  # what the provider charges us
+    provider: str = ""
+
+
+class Rates:
+    """
+    An index over the rates of one rate card.
+
+    ``find`` costs one dictionary look-up for labels seen before. An index is built from a
+    snapshot and never changes what it answers: build a new one when rates are added.
+    """
+
+    def __init__(self, rates: Iterable[Dated], dimensions: Mapping[int, Sequence[str]]) -> None:
+        """``dimensions`` gives each meter's dimension names, in the order of its labels."""
+        self._names = {meter_id: tuple(names) for meter_id, names in dimensions.items()}
+        self._rates: dict[int, list[Dated]] = {}
+        for rate in sorted(rates, key=attrgetter("effective_from", "id"), reverse=True):
+            self._rates.setdefault(rate.meter_id, []).append(rate)
+        for ranked in self._rates.values():
+            ranked.sort(key=lambda rate: len(rate.match), reverse=True)  # stable
+        self._fitting: dict[tuple[int, Labels], tuple[Dated, ...]] = {}
+
+    def find(self, meter_id: int, labels: Labels, at: datetime) -> Dated | None:
+        """Return the rate for usage with these labels at ``at``; None if it has no price."""
+        fitting = self._fitting.get((meter_id, labels))
+        if fitting is None:
+            fitting = self._fit(meter_id, labels)
+        for rate in fitting:
+            if rate.effective_from <= at:
+                return rate
+        return None
+
+    def _fit(self, meter_id: int, labels: Labels) -> tuple[Dated, ...]:
+        held = dict(zip(self._names.get(meter_id, ()), labels, strict=True)).items()
+        fitting = tuple(
+            rate for rate in self._rates.get(meter_id, ()) if rate.match.items() <= held
+        )
+        if len(self._fitting) >= _KEPT:
+            self._fitting.clear()
+        self._fitting[meter_id, labels] = fitting
+        return fitting
