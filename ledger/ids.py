@@ -15,7 +15,7 @@ from typing import Final
 
 EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC)
 LINES: Final = 1 << 16  # ids from one head to the next; line numbers are 1 … LINES - 1
-HOUSE_ACCOUNT_LIMIT: Final = 1 << 40  # accounts of the book lie below, customers' at or above
+CUSTOMER_BIT: Final = 1 << 62  # set in the numbers of customers' accounts, and only there
 _TIME_SHIFT: Final = 22
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -49,4 +49,23 @@ def head_of(line_id: int) -> int:
 
 def is_house(account_id: int) -> bool:
     """Say whether an account belongs to the book rather than to a customer."""
-    return account_id < HOUSE_ACCOUNT_LIMIT
+    return account_id < CUSTOMER_BIT
+
+
+def account_number(*, book_id: int, asset_id: int, serial: int, is_customer: bool) -> int:
+    """
+    Number an account so that its number says whose it is, in which book, and what it holds.
+
+    From the top: customer's (1 bit), book (14), asset (16), serial (32). A CHECK on each entry
+    compares the middle of its two accounts' numbers: books and assets cannot be mixed.
+
+    >>> hex(account_number(book_id=1, asset_id=2, serial=3, is_customer=True))
+    '0x4001000200000003'
+    """
+    assert 0 < book_id < 1 << 14 and 0 < asset_id < 1 << 16 and 0 < serial < 1 << 32
+    return (CUSTOMER_BIT if is_customer else 0) | book_id << 48 | asset_id << 32 | serial
+
+
+def asset_of(account_id: int) -> int:
+    """Return the id of the asset that an account holds."""
+    return account_id >> 32 & 0xFFFF

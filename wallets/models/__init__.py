@@ -1,0 +1,5 @@
+"""The tables of prepaid credit; see wallets/README.md."""
+
+from wallets.models.wallets import CreditGrant, Wallet
+
+__all__ = ["CreditGrant", "Wallet"]
