@@ -3,9 +3,19 @@
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
+
+from ledger.config import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger.config.settings")
 
+broker.register()
 app = Celery("meterbook")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.set_default()
+
+
+@setup_logging.connect
+def _keep_our_logs(**_facts: object) -> None:
+    """Celery leaves logging alone once somebody listens here; the settings did it."""

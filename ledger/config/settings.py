@@ -1,12 +1,56 @@
-"""Settings of every environment: they differ by variables, never by file."""
+"""
+Settings of every environment: they differ by variables, never by file.
 
+README.md beside this file lists the variables. All problems of an environment are
+named at once, and nothing starts with one left.
+"""
+
+import os
 from pathlib import Path
 
+from ledger.config import databases, logs, schedule
+from ledger.config.currencies import CURRENCIES as CURRENCIES
+from ledger.config.embedded import Home
+from ledger.config.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parents[2]
-SECRET_KEY = "first-commit-only"  # noqa: S105
-DEBUG = True
-ROOT_URLCONF = "ledger.config.urls"
-WSGI_APPLICATION = "ledger.config.wsgi.application"
+env = Environment(os.environ)
+
+# --- Which environment -----------------------------------------------------------------
+IS_TESTING = "PYTEST_VERSION" in os.environ
+IS_PRODUCTION = env.choice("METERBOOK_ENV", ("development", "production"), "development") == (
+    "production"
+)
+DEBUG = env.flag("METERBOOK_DEBUG", default=False)
+HOME = Path(env.text("METERBOOK_HOME", str(BASE_DIR / ".meterbook"))).resolve()
+env.require(
+    holds=not (IS_PRODUCTION and DEBUG),
+    otherwise="METERBOOK_DEBUG is on: it shows secrets to visitors, turn it off in production.",
+)
+
+# --- Secrets and hosts -----------------------------------------------------------------
+SECRET_KEY = env.text("SECRET_KEY")
+if not SECRET_KEY and not IS_PRODUCTION:
+    SECRET_KEY = Home(HOME).secret_key()
+SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
+env.require(
+    holds=len(SECRET_KEY) >= 50 and len(set(SECRET_KEY)) >= 5,  # noqa: PLR2004
+    otherwise="SECRET_KEY must be a random text of at least 50 characters.",
+)
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or (
+    [] if IS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]"]
+)
+env.require(
+    holds=bool(ALLOWED_HOSTS) and not (IS_PRODUCTION and "*" in ALLOWED_HOSTS),
+    otherwise="ALLOWED_HOSTS must name the hosts that are served, with commas, without '*'.",
+)
+CSRF_TRUSTED_ORIGINS = env.names("METERBOOK_TRUSTED_ORIGINS")
+env.require(
+    holds=all("://" in origin for origin in CSRF_TRUSTED_ORIGINS),
+    otherwise="METERBOOK_TRUSTED_ORIGINS must name origins with scheme, as https://books.example.",
+)
+
+# --- Applications ----------------------------------------------------------------------
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -26,13 +70,18 @@ INSTALLED_APPS = [
     "integrations",
 ]
 MIDDLEWARE = [
+    "ledger.config.requests.RequestId",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+ROOT_URLCONF = "ledger.config.urls"
+WSGI_APPLICATION = "ledger.config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -47,25 +96,117 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "meterbook"}}
+
+# --- Database --------------------------------------------------------------------------
+DATABASES = {"default": databases.default(env, home=HOME, is_testing=IS_TESTING)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- Language, time, money -------------------------------------------------------------
+LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
-LANGUAGE_CODE = "en"
-STATIC_URL = "static/"
-# Currencies that money columns may hold: ISO 4217, without funds, metals and test codes.
-CURRENCIES = (
-    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT",
-    "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD",
-    "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD",
-    "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ",
-    "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD",
-    "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR",
-    "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR",
-    "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN",
-    "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR",
-    "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB",
-    "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS",
-    "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWL",
-)
 DEFAULT_CURRENCY = "USD"
+
+# --- Static files ----------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+_PLAIN = IS_TESTING or DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if _PLAIN
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = _PLAIN
+
+# --- Who may sign in -------------------------------------------------------------------
+_PASSWORDS = "django.contrib.auth.password_validation."
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_PASSWORDS}UserAttributeSimilarityValidator"},
+    {"NAME": f"{_PASSWORDS}MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_PASSWORDS}CommonPasswordValidator"},
+    {"NAME": f"{_PASSWORDS}NumericPasswordValidator"},
+]
+if IS_TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGIN_URL = "admin:login"
+
+# --- Transport security ----------------------------------------------------------------
+# METERBOOK_HTTPS=false is for a production that is reached inside a private network only.
+_HTTPS = env.flag("METERBOOK_HTTPS", default=IS_PRODUCTION)
+SECURE_SSL_REDIRECT = _HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.whole("METERBOOK_HSTS_SECONDS", 31_536_000) if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS and env.flag(
+    "METERBOOK_HSTS_SUBDOMAINS", default=True
+)
+if env.flag("METERBOOK_TRUST_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+# --- Bodies ----------------------------------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.whole("METERBOOK_MAX_BODY_BYTES", 32 * 1024 * 1024, least=1024)
+
+# --- API -------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Meterbook",
+    "DESCRIPTION": "A usage ledger: metered events become priced, double-entry postings.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Work outside of requests ----------------------------------------------------------
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "database://")
+CELERY_BROKER_TRANSPORT_OPTIONS = schedule.transport_options(
+    CELERY_BROKER_URL, visibility=env.whole("METERBOOK_VISIBILITY_SECONDS", 300, least=1)
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that is away comes back
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = schedule.QUEUE
+CELERY_TASK_QUEUES = schedule.queues(CELERY_BROKER_URL)
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a task for a queue that nobody reads is refused
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+JOBS = schedule.JOBS
+OUTBOX_HANDLERS = schedule.OUTBOX_HANDLERS
+
+# --- Readiness -------------------------------------------------------------------------
+READY_WORKER_SECONDS = env.whole("METERBOOK_READY_WORKER_SECONDS", 90, least=1)
+READY_SEAL_SECONDS = env.whole("METERBOOK_READY_SEAL_SECONDS", 300, least=1)
+
+# --- Logs ------------------------------------------------------------------------------
+LOGGING_CONFIG = None
+LOG_FORMAT = env.choice("METERBOOK_LOG_FORMAT", ("console", "json"), "json" if IS_PRODUCTION else "console")
+LOG_LEVEL = env.choice("METERBOOK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+
+env.check()
+logs.configure(style=LOG_FORMAT, level=LOG_LEVEL)
+
+# Tasks are sent from every process that has settings, so each one needs the application.
+from ledger.config.celery import app as celery_app  # noqa: E402, F401

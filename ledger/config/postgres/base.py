@@ -1,0 +1,38 @@
+"""
+The database backend: Django's own, plus two things.
+
+It refuses servers older than PostgreSQL 15. Where the settings name the embedded
+server, the address and password are looked up at each new connection, and the server
+is made and started if it does not run.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.db.backends.postgresql import base, features
+
+from ledger.config import embedded
+from ledger.config.postgres.client import DatabaseClient
+
+
+class DatabaseFeatures(features.DatabaseFeatures):
+    """What the ledger's schema needs of the server."""
+
+    minimum_database_version = (15,)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection to the ledger's database."""
+
+    features_class = DatabaseFeatures
+    client_class = DatabaseClient
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return Django's parameters, completed with the embedded server's address."""
+        home = self.settings_dict.get("EMBEDDED_HOME")
+        if home:
+            server = embedded.ensure(embedded.Home(Path(home)))
+            self.settings_dict["HOST"] = embedded.HOST
+            self.settings_dict["PORT"] = str(server.port)
+            self.settings_dict["PASSWORD"] = server.home.password(self.settings_dict["USER"])
+        return super().get_connection_params()

@@ -1,0 +1,52 @@
+"""A request id on every request: taken from the caller or made, logged, and sent back."""
+
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+HEADER = "X-Request-Id"
+_ACCEPTED = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")  # nothing that could forge a line of the log
+
+logger = structlog.get_logger("meterbook.requests")
+
+
+class RequestId:
+    """Middleware: ``request.request_id``, the response's X-Request-Id, one line in the log."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request under its id."""
+        given = request.headers.get(HEADER, "")
+        request_id = given if _ACCEPTED.fullmatch(given) else new_id()
+        request.request_id = request_id  # type: ignore[attr-defined]
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            response.headers[HEADER] = request_id
+            logger.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+        return response
+
+
+def new_id() -> str:
+    """
+    Return a UUID of version 7: ids made later sort later.
+
+    >>> uuid.UUID(new_id()).version
+    7
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64)
+    return str(uuid.UUID(int=value | (0b10 << 62) | secrets.randbits(62)))

@@ -1,0 +1,48 @@
+"""
+Everything that runs by the clock, and how work reaches a worker.
+
+This is the one place where periodic work is declared. Tasks are named as strings, as
+everything here is. ``ledger.jobs`` says what a job promises.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from kombu import Queue
+
+from ledger.periodic import HEARTBEAT, Job
+
+QUEUE = "meterbook"
+
+JOBS: tuple[Job, ...] = (
+    Job(name=HEARTBEAT, task="ledger.tasks.heartbeat", every=timedelta(seconds=15)),
+    Job(name="relay_outbox", task="ledger.tasks.relay_outbox", every=timedelta(seconds=10)),
+    Job(name="prune", task="ledger.tasks.prune", every=timedelta(hours=1)),
+)
+
+# Outbox topic → the function that handles a row of it: called as handler(key=…, payload=…).
+OUTBOX_HANDLERS: dict[str, str] = {}
+
+
+def queues(broker: str) -> list[Queue]:
+    """Return the queues that workers read; on RabbitMQ they are quorum queues."""
+    arguments = {"x-queue-type": "quorum"} if broker.startswith(("amqp", "pyamqp")) else {}
+    return [Queue(QUEUE, durable=True, queue_arguments=arguments)]
+
+
+def transport_options(broker: str, *, visibility: int) -> dict[str, Any]:
+    """Return what kombu needs to know about a broker."""
+    scheme = broker.partition("://")[0]
+    if scheme in {"database", "pgmq"}:
+        return {
+            "init_extension": False,  # manage.py install_broker puts the SQL in place
+            "visibility_timeout": visibility,
+            "wait_time_seconds": 1,
+            "polling_interval": 0.1,
+            "pool_size": 2,
+        }
+    if scheme in {"redis", "rediss"}:
+        return {"visibility_timeout": visibility}
+    if scheme in {"amqp", "amqps", "pyamqp"}:
+        return {"confirm_publish": True}
+    return {}
