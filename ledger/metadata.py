@@ -3,7 +3,8 @@ Metadata written exactly as PostgreSQL prints the jsonb it becomes (pure).
 
 jsonb keeps keys by length, then by bytes; it prints ``{"a": 1, "bb": [true, null]}`` with a
 space after each colon and comma, numbers in plain notation, text unescaped but for quotes,
-backslashes and control characters. Digests rely on both sides writing the same.
+backslashes and control characters. Digests rely on both sides writing the same, so what
+is written into the column is this text, or what ``json.dumps`` makes of the same values.
 """
 
 import json

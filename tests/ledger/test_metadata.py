@@ -27,7 +27,7 @@ def test_the_text_reads_back_as_the_same_and_ignores_order(metadata):
 
 
 def test_shorter_keys_come_first_counted_in_bytes():
-    assert canonical({"bb": 1, "é": 2, "a": 3}) == '{"a": 3, "bb": 1, "é": 2}'
+    assert canonical({"aaa": 1, "é": 2, "b": 3}) == '{"b": 3, "é": 2, "aaa": 1}'
 
 
 def test_nothing_is_an_empty_object():
