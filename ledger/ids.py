@@ -1,9 +1,9 @@
 """
 Time-ordered ids: an id says when its row was written (pure).
 
-An id is (milliseconds since 2025-01-01 UTC) << 22 | (sequence & 63) << 16: 63 bits, of
-which the low 16 are zero. They number the lines of what the id names: the entries of a
-transaction, the events of a batch, are id + 1 … id + 65535. So lines need no index of
+An id is (milliseconds since 2025-01-01 UTC) << 22 | (sequence & 255) << 14: 63 bits, of
+which the low 14 are zero. They number the lines of what the id names: the entries of a
+transaction, the events of a batch, are id + 1 … id + 16383. So lines need no index of
 their own, and tables are partitioned by id, which is by time.
 
 The database makes ids (``ledger_next_id()``); this module only reads them. In JSON they
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC)
-LINES: Final = 1 << 16  # ids from one head to the next; line numbers are 1 … LINES - 1
+LINES: Final = 1 << 14  # ids from one head to the next; line numbers are 1 … LINES - 1
 CUSTOMER_BIT: Final = 1 << 62  # set in the numbers of customers' accounts, and only there
 _TIME_SHIFT: Final = 22
 _MILLISECOND: Final = timedelta(milliseconds=1)

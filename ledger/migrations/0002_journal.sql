@@ -1,7 +1,7 @@
 -- The journal: transactions, entries, and what the database derives from them.
 -- ledger/README.md explains the shape; this file is frozen with its migration.
 
--- A time-ordered id: milliseconds since 2025 (41 bits), a sequence (6 bits), and 16 bits left free
+-- A time-ordered id: milliseconds since 2025 (41 bits), a sequence (8 bits), and 14 bits left free
 -- for the lines of whatever the id heads: entry ids are their transaction's id + 1, + 2, ...
 CREATE SEQUENCE ledger_id_seq;
 ALTER TABLE ledger_account ADD CONSTRAINT ledger_account_number CHECK (
@@ -17,7 +17,7 @@ CREATE SEQUENCE ledger_account_seq MAXVALUE 4294967295;
 
 CREATE FUNCTION ledger_next_id() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT (((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1735689600000) << 22)
-         | ((nextval('ledger_id_seq') & 63) << 16)
+         | ((nextval('ledger_id_seq') & 255) << 14)
 $$;
 
 CREATE FUNCTION ledger_instant_of(id bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -43,7 +43,7 @@ CREATE TABLE ledger_transaction (
     metadata jsonb NOT NULL DEFAULT '{}',
     evidence bytea,
     CONSTRAINT ledger_transaction_key UNIQUE (book_id, key),
-    CONSTRAINT ledger_transaction_id_heads_lines CHECK (id & 65535 = 0)
+    CONSTRAINT ledger_transaction_id_heads_lines CHECK (id & 16383 = 0)
 );
 CREATE INDEX ledger_transaction_effective ON ledger_transaction (book_id, effective_at);
 
@@ -58,7 +58,7 @@ CREATE TABLE ledger_entry (
     CONSTRAINT ledger_entry_amount_positive CHECK (amount > 0 AND amount <> 'NaN'),
     CONSTRAINT ledger_entry_moves_something CHECK (debit_account_id <> credit_account_id),
     CONSTRAINT ledger_entry_same_book_and_asset CHECK ((debit_account_id >> 32) & 1073741823 = (credit_account_id >> 32) & 1073741823),
-    CONSTRAINT ledger_entry_in_transaction CHECK (id > transaction_id AND id < transaction_id + 65536)
+    CONSTRAINT ledger_entry_in_transaction CHECK (id > transaction_id AND id < transaction_id + 16384)
 ) PARTITION BY RANGE (id);
 -- Only customers' accounts (the top bit of their number) are found by account: a house account sees every
 -- entry of its kind, so it is read through its deltas instead.

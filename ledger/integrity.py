@@ -1,0 +1,48 @@
+"""What the database refuses, in the words of the domain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from django.db import IntegrityError
+
+from ledger.errors import (
+    AlreadyReversedError,
+    AssetMismatchError,
+    ConflictError,
+    DomainError,
+    InsufficientBalanceError,
+    NotFoundError,
+    PeriodClosedError,
+)
+
+_ERRORS: Final[dict[str, type[DomainError]]] = {
+    "ledger_balance_floor": InsufficientBalanceError,
+    "ledger_entry_same_book_and_asset": AssetMismatchError,
+    "ledger_entry_account": NotFoundError,
+    "ledger_transaction_period_open": PeriodClosedError,
+    "ledger_transaction_reverses_id_key": AlreadyReversedError,
+    "ledger_receipt_pkey": ConflictError,
+}
+_FAILING_ROW: Final = re.compile(r"Failing row contains \((\d+)")
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn the database's refusals into domain errors; others pass through."""
+    try:
+        yield
+    except (IntegrityError, psycopg.IntegrityError) as error:  # COPY raises the driver's own
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__
+        if not isinstance(cause, psycopg.Error):
+            raise
+        kind = _ERRORS.get(cause.diag.constraint_name or "")
+        if kind is None:
+            raise
+        row = _FAILING_ROW.search(cause.diag.message_detail or "")
+        facts = {"account": row.group(1)} if row and kind is InsufficientBalanceError else {}
+        raise kind(**facts) from error

@@ -1,0 +1,102 @@
+"""Post one transaction, or reverse one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from ledger import bulk
+from ledger.errors import EmptyTransactionError, ReversalExceedsError
+from ledger.models import Book, Entry, Transaction
+from ledger.moves import Move, Posting
+
+
+def post(
+    *,
+    book: Book,
+    kind: str,
+    key: str,
+    moves: Sequence[Move],
+    effective_at: datetime,
+    memo: str = "",
+    cause: str = "",
+    metadata: Mapping[str, object] | None = None,
+) -> Transaction:
+    """
+    Record a transaction once, move the balances it touches, and return it.
+
+    Posting the same moves again under the same key changes nothing and returns the first.
+    Errors are those of ``bulk.post``, whose case of one this is.
+    """
+    return _post(
+        Posting(
+            book_id=book.pk,
+            kind=kind,
+            key=key,
+            effective_at=effective_at,
+            moves=moves,
+            memo=memo,
+            cause=cause,
+            metadata=metadata,
+        )
+    )
+
+
+def reverse(
+    *,
+    transaction: Transaction,
+    key: str,
+    effective_at: datetime,
+    amounts: Mapping[int, Decimal] | None = None,
+    memo: str = "",
+    cause: str = "",
+) -> Transaction:
+    """
+    Record the mirror image of a transaction, once, and return it.
+
+    ``amounts`` (entry id → how much of it) makes it partial; what is not named stays.
+
+    Raises:
+        AlreadyReversedError: it has been reversed before, in whole or in part.
+        ReversalExceedsError: an amount is more than its entry's, or names an entry of another.
+        EmptyTransactionError: nothing would be reversed.
+        InsufficientBalanceError: what it gave has been spent since.
+    """
+    entries = list(Entry.objects.of(transaction))
+    if amounts is not None and (unknown := amounts.keys() - {entry.pk for entry in entries}):
+        raise ReversalExceedsError(transaction=transaction.key, unknown_entries=sorted(unknown))
+    moves = [move for entry in reversed(entries) if (move := _mirrored(entry, amounts))]
+    if not moves:
+        raise EmptyTransactionError(key=key, reverses=transaction.key)
+    return _post(
+        Posting(
+            book_id=transaction.book_id,
+            kind="reversal",
+            key=key,
+            effective_at=effective_at,
+            moves=moves,
+            memo=memo or f"Reversal of {transaction.key}",
+            cause=cause,
+            reverses_id=transaction.pk,
+        )
+    )
+
+
+def _mirrored(entry: Entry, amounts: Mapping[int, Decimal] | None) -> Move | None:
+    amount = entry.amount if amounts is None else amounts.get(entry.pk, Decimal(0))
+    if amount > entry.amount:
+        raise ReversalExceedsError(entry=entry.pk, amount=amount, posted=entry.amount)
+    if amount == 0:
+        return None
+    return Move(
+        debit=entry.credit_account_id,
+        credit=entry.debit_account_id,
+        amount=amount,
+        source_id=entry.source_id,
+    )
+
+
+def _post(posting: Posting) -> Transaction:
+    posted = bulk.post(postings=[posting])[0]
+    return Transaction.objects.get(pk=posted.transaction_id)
