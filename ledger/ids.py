@@ -62,7 +62,9 @@ def account_number(*, book_id: int, asset_id: int, serial: int, is_customer: boo
     >>> hex(account_number(book_id=1, asset_id=2, serial=3, is_customer=True))
     '0x4001000200000003'
     """
-    assert 0 < book_id < 1 << 14 and 0 < asset_id < 1 << 16 and 0 < serial < 1 << 32
+    assert 0 < book_id < 1 << 14, "more books than an account number holds"
+    assert 0 < asset_id < 1 << 16, "more assets than an account number holds"
+    assert 0 < serial < 1 << 32, "more accounts than an account number holds"
     return (CUSTOMER_BIT if is_customer else 0) | book_id << 48 | asset_id << 32 | serial
 
 
