@@ -15,6 +15,7 @@ OWNER_COMMANDS = frozenset(
         "install_broker",
         "makemigrations",
         "migrate",
+        "prepare",
         "restore",
         "sqlmigrate",
         "test",

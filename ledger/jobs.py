@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Min, Q
 
 from ledger.models import JobRun
 from ledger.periodic import HEARTBEAT, HORIZON, Job
@@ -40,9 +40,8 @@ def due(*, job: Job, at: datetime) -> list[datetime]:
     recent = runs.filter(period_start__gt=at - HORIZON)
     known = set(recent.exclude(_repeatable(at)).values_list("period_start", flat=True))
     before = runs.filter(period_start__lte=at - HORIZON).aggregate(last=Max("period_start"))
-    since = before["last"] or recent.order_by("period_start").values_list("period_start").first()
-    if isinstance(since, tuple):
-        since = since[0] - job.every
+    first = recent.aggregate(first=Min("period_start"))["first"]
+    since = before["last"] or (first and first - job.every)
     return job.missing(since=since, known=known, at=at)
 
 

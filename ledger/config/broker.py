@@ -1,5 +1,5 @@
 """
-The broker ``database://``: kombu's pgmq transport on the database that Django uses.
+The broker ``database://…``: kombu's pgmq transport on the database that Django uses.
 
 Its address is looked up at each connection, so that it follows the embedded server to
 another port. The SQL of pgmq comes with its Python package and lives in the schema

@@ -1,6 +1,7 @@
 """The Celery application; tasks are found in each package's ``tasks`` module."""
 
 import os
+import warnings
 
 from celery import Celery
 from celery.signals import setup_logging
@@ -8,6 +9,9 @@ from celery.signals import setup_logging
 from ledger.config import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger.config.settings")
+
+# Messages are JSON, so that one from a stranger cannot run code as root.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 broker.register()
 app = Celery("meterbook")

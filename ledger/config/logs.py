@@ -98,6 +98,9 @@ def _standard(style: str, level: str, shared: list[Processor]) -> dict[str, Any]
             # Our own line about each request says more.
             "django.request": {"level": "ERROR"},
             "django.server": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.worker.consumer.connection": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
             "pgmq": {"level": "WARNING"},
             "psycopg.pool": {"level": "WARNING"},

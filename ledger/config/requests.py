@@ -5,9 +5,13 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from typing import ClassVar
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from ledger.api import health
 
 HEADER = "X-Request-Id"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")  # nothing that could forge a line of the log
@@ -18,10 +22,10 @@ logger = structlog.get_logger("meterbook.requests")
 class RequestId:
     """Middleware: ``request.request_id``, the response's X-Request-Id, one line in the log."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request under its id."""
         given = request.headers.get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else new_id()
@@ -38,6 +42,23 @@ class RequestId:
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )
         return response
+
+
+class Probes:
+    """
+    Middleware: answers /healthz and /readyz before hosts and HTTPS are looked at.
+
+    Load balancers and container platforms ask by address, and without TLS.
+    """
+
+    VIEWS: ClassVar = {"/healthz": health.healthz, "/readyz": health.readyz}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a probe, or pass the request on."""
+        return self.VIEWS.get(request.path, self.get_response)(request)
 
 
 def new_id() -> str:

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ledger.config.requests.RequestId",
+    "ledger.config.requests.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -138,7 +139,6 @@ LOGIN_URL = "admin:login"
 # METERBOOK_HTTPS=false is for a production that is reached inside a private network only.
 _HTTPS = env.flag("METERBOOK_HTTPS", default=IS_PRODUCTION)
 SECURE_SSL_REDIRECT = _HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env.whole("METERBOOK_HSTS_SECONDS", 31_536_000) if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS and env.flag(
     "METERBOOK_HSTS_SUBDOMAINS", default=True
@@ -176,7 +176,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Work outside of requests ----------------------------------------------------------
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "database://")
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "database://ours")
 CELERY_BROKER_TRANSPORT_OPTIONS = schedule.transport_options(
     CELERY_BROKER_URL, visibility=env.whole("METERBOOK_VISIBILITY_SECONDS", 300, least=1)
 )
