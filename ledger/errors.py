@@ -14,6 +14,7 @@ Errors the ledger raises on purpose.
     │   ├── PrecisionError           an amount is finer or larger than the ledger keeps
     │   └── ReversalExceedsError     more would be reversed than was posted
     ├── ConflictError                the request collides with something already recorded
+    │   ├── AlreadyExistsError       the name is taken
     │   ├── AlreadyReversedError     a transaction is reversed once
     │   └── IdempotencyConflictError the key already stands for something else
     └── TransientError               nothing was recorded; the same call may be retried as is
@@ -138,6 +139,12 @@ class ConflictError(DomainError):
     """The request collides with something already recorded."""
 
     code = "conflict"
+
+
+class AlreadyExistsError(ConflictError):
+    """That name is taken; choose another, or use what has it."""
+
+    code = "already_exists"
 
 
 class AlreadyReversedError(ConflictError):

@@ -9,8 +9,10 @@ from typing import Final
 
 import psycopg
 from django.db import IntegrityError
+from psycopg.errors import UniqueViolation
 
 from ledger.errors import (
+    AlreadyExistsError,
     AlreadyReversedError,
     AssetMismatchError,
     ConflictError,
@@ -46,3 +48,14 @@ def refusals() -> Iterator[None]:
         row = _FAILING_ROW.search(cause.diag.message_detail or "")
         facts = {"account": row.group(1)} if row and kind is InsufficientBalanceError else {}
         raise kind(**facts) from error
+
+
+@contextmanager
+def taken(**facts: object) -> Iterator[None]:
+    """Turn the refusal of a second row of the same name into AlreadyExistsError."""
+    try:
+        yield
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        raise AlreadyExistsError(**facts) from error
