@@ -31,11 +31,16 @@ _ANY: Final[frozenset[str]] = frozenset()
 
 @dataclass(slots=True, kw_only=True)
 class Lot:
-    """A credit grant as burn-down sees it; ``remaining`` falls as it is spent."""
+    """
+    A credit grant as burn-down sees it; ``remaining`` falls as it is spent.
+
+    ``reclaimable`` of it lies in breakage, for the lot has been closed since, and is taken last.
+    """
 
     account_id: int
     grant_id: int
     remaining: Decimal  # in the wallet's asset
+    reclaimable: Decimal = ZERO
     effective_at: datetime
     expires_at: datetime | None = None  # the first instant it no longer pays; None is never
     priority: int = 100  # low burns first

@@ -1,0 +1,274 @@
+"""Open wallets, put credit into them, take back what is unused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.db import connection, transaction
+
+from ledger import bulk, chart
+from ledger.errors import IdempotencyConflictError, InvalidInputError
+from ledger.models import Asset, Customer, Entry, Transaction
+from ledger.money import ZERO, exact
+from ledger.moves import Move, Posting
+from wallets import counterparts, overdraft
+from wallets.errors import GrantClosedError
+from wallets.models import CreditGrant, Wallet
+
+MAX_PRIORITY: Final = 32767
+COST_SCALE: Final = 18  # places that a cost basis is kept to
+
+Funding = CreditGrant.Funding
+
+
+def open_wallet(
+    *,
+    customer: Customer,
+    asset: Asset,
+    key: str,
+    at: datetime,
+    name: str = "",
+    is_shared: bool = False,
+) -> Wallet:
+    """
+    Open a wallet once per customer and key, and return it.
+
+    A shared wallet also pays for what the customer's descendants use.
+
+    Raises:
+        IdempotencyConflictError: the key stands for a wallet in another asset, or shared otherwise.
+    """
+    wallet, _ = Wallet.objects.get_or_create(
+        customer=customer,
+        key=key,
+        defaults={"asset": asset, "name": name, "is_shared": is_shared, "created_at": at},
+    )
+    if (wallet.asset_id, wallet.is_shared) != (asset.pk, is_shared):
+        raise IdempotencyConflictError(key=key)
+    return wallet
+
+
+def issue(
+    *,
+    wallet: Wallet,
+    key: str,
+    amount: Decimal,
+    at: datetime,
+    funding: str = Funding.PAID,
+    priority: int = 100,
+    effective_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    feature_keys: Collection[str] = (),
+    cost_basis: Decimal | None = None,
+    name: str = "",
+) -> CreditGrant:
+    """
+    Put a block of credit into a wallet, once per wallet and key, and return it.
+
+    It pays for usage from ``effective_at`` (by default ``at``, when it is issued) until
+    ``expires_at``. If nothing restricts it and it is effective by ``at``, it first covers the
+    overdraft of the wallet's customer in that asset. ``amount`` is in the wallet's asset. Issuing
+    the same again changes nothing, whatever the clock or the name says.
+
+    Raises:
+        InvalidInputError: an amount not above zero, a life that ends before it starts, …
+        PrecisionError: the amount is finer than the asset is kept.
+        IdempotencyConflictError: the key already stands for another grant.
+    """
+    terms = _Terms(
+        amount=amount,
+        funding=funding,
+        priority=priority,
+        effective_at=effective_at,
+        expires_at=expires_at,
+        feature_keys=sorted(set(feature_keys)),
+        cost_basis=cost_basis,
+    )
+    with transaction.atomic():
+        # One at a time per wallet, so that the second of two equal calls finds the first one's.
+        wallet = (
+            Wallet.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("asset", "customer__book")
+            .get(pk=wallet.pk)
+        )
+        first = CreditGrant.objects.filter(wallet=wallet, key=key).first()
+        if first is not None:
+            if not terms.are_those_of(first):
+                raise IdempotencyConflictError(key=key)
+            return first
+        terms.check(wallet.asset, at)
+        grant = _open(wallet, key, terms, name, at)
+        _post(grant, at)
+    return grant
+
+
+def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -> CreditGrant:
+    """
+    Return what is unused of a grant to where it came from, for good; the grant pays no more.
+
+    What is held stays until it is captured or released. Voiding again changes nothing.
+    ``key`` is the caller's own, kept with the transaction beside the ``reason``.
+
+    Raises:
+        GrantClosedError: it expired by ``at``: what is left is breakage, if or not a job has run.
+    """
+    with transaction.atomic():
+        grant = (
+            CreditGrant.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("wallet__customer")
+            .get(pk=grant.pk)
+        )
+        if grant.voided_at is not None:
+            return grant
+        if grant.expires_at is not None and grant.expires_at <= at:
+            raise GrantClosedError(grant=grant.key, expires_at=grant.expires_at.isoformat())
+        unused = bulk.lock([grant.account_id])[grant.account_id].available or ZERO
+        if unused:
+            move = Move(
+                debit=grant.account_id,
+                credit=source_of([grant.pk])[grant.pk],
+                amount=unused,
+                source_id=grant.pk,
+            )
+            bulk.post(
+                postings=[
+                    Posting(
+                        book_id=grant.wallet.customer.book_id,
+                        kind="void",
+                        key=f"void:{grant.pk}",
+                        effective_at=at,
+                        moves=[move],
+                        memo=reason,
+                        metadata={"key": key} if key else None,
+                    )
+                ]
+            )
+        grant.voided_at = at
+        grant.save(update_fields=["voided_at"])
+    return grant
+
+
+def source_of(grant_ids: Collection[int]) -> dict[int, int]:
+    """Return the account of the book that each grant's value came from, by its first entry."""
+    keys = [posting_key(grant_id) for grant_id in grant_ids]
+    books = CreditGrant.objects.filter(pk__in=grant_ids).values("wallet__customer__book_id")
+    issued = Transaction.objects.filter(book_id__in=books, key__in=keys)
+    first_entries = Entry.objects.filter(
+        pk__in=[head + 1 for head in issued.values_list("pk", flat=True)]
+    )
+    return {
+        grant_id: account_id
+        for grant_id, account_id in first_entries.values_list("source_id", "debit_account_id")
+        if grant_id is not None
+    }
+
+
+def posting_key(grant_id: int) -> str:
+    """Return the key of the transaction that issued a grant."""
+    return f"grant:{grant_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What a caller asks for; what makes two grants under one key the same."""
+
+    amount: Decimal
+    funding: str
+    priority: int
+    effective_at: datetime | None  # None: when it is issued, whenever that is
+    expires_at: datetime | None
+    feature_keys: list[str]
+    cost_basis: Decimal | None
+
+    def are_those_of(self, grant: CreditGrant) -> bool:
+        return (
+            self.amount == grant.amount
+            and self.funding == grant.funding
+            and self.priority == grant.priority
+            and self.effective_at in {None, grant.effective_at}
+            and self.expires_at == grant.expires_at
+            and self.feature_keys == grant.feature_keys
+            and self.cost_basis == grant.cost_basis
+        )
+
+    def check(self, asset: Asset, at: datetime) -> None:
+        if not exact(self.amount, asset.scale) > 0:
+            raise _refused("amount", self.amount, "grant more than zero")
+        if self.funding not in Funding.values:
+            raise _refused("funding", self.funding, f"use one of {', '.join(Funding.values)}")
+        if not 0 <= self.priority <= MAX_PRIORITY:
+            raise _refused("priority", self.priority, f"use 0 to {MAX_PRIORITY}")
+        if self.expires_at is not None and self.expires_at <= (self.effective_at or at):
+            raise _refused("expires_at", self.expires_at, "let it end after it starts")
+        if self.cost_basis is not None and exact(self.cost_basis, COST_SCALE) < 0:
+            raise _refused("cost_basis", self.cost_basis, "use zero or more")
+
+
+def _open(wallet: Wallet, key: str, terms: _Terms, name: str, at: datetime) -> CreditGrant:
+    grant_id = _next_id()
+    lot = chart.Spec(
+        wallet.customer.book_id, wallet.customer_id, "credit_lot", wallet.asset_id, str(grant_id)
+    )
+    return CreditGrant.objects.create(
+        id=grant_id,
+        wallet=wallet,
+        key=key,
+        account_id=chart.accounts([lot], at=at)[lot],
+        amount=terms.amount,
+        funding=terms.funding,
+        priority=terms.priority,
+        effective_at=terms.effective_at or at,
+        expires_at=terms.expires_at,
+        feature_keys=terms.feature_keys,
+        cost_basis=terms.cost_basis,
+        name=name,
+        created_at=at,
+    )
+
+
+def _post(grant: CreditGrant, at: datetime) -> None:
+    wallet = grant.wallet
+    book_id = wallet.customer.book_id
+    purpose = counterparts.source(kind=wallet.asset.kind, funding=grant.funding)
+    source = chart.Spec(book_id, None, purpose, wallet.asset_id)
+    moves = [
+        Move(
+            debit=chart.accounts([source], at=at)[source],
+            credit=grant.account_id,
+            amount=grant.amount,
+            # Backdated credit was there when the usage that it pays for happened.
+            effective_at=min(at, grant.effective_at),
+            source_id=grant.pk,
+        )
+    ]
+    if overdraft.may_cover(grant, at):
+        debt = overdraft.lock_debt(wallet.customer_id, wallet.asset_id)
+        if debt is not None:
+            moves.append(debt.cover(grant, grant.amount, at))
+    bulk.post(
+        postings=[
+            Posting(
+                book_id=book_id,
+                kind="grant",
+                key=posting_key(grant.pk),
+                effective_at=min(at, grant.effective_at),
+                moves=moves,
+                memo=grant.name,
+            )
+        ]
+    )
+
+
+def _next_id() -> int:
+    # Known before the row is: the lot's account carries it.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('wallets_creditgrant', 'id'))")
+        return int(cursor.fetchone()[0])
+
+
+def _refused(field: str, value: object, remedy: str) -> InvalidInputError:
+    return InvalidInputError(field=field, value=value, remedy=remedy)
