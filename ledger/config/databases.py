@@ -39,6 +39,12 @@ def default(env: Environment, *, home: Path, is_testing: bool) -> dict[str, Any]
     }
 
 
+def app_login(env: Environment) -> str:
+    """Return the login of the application, whoever this process connects as."""
+    named = env.database("DATABASE_URL")
+    return str(named["USER"]) if named else embedded.APP
+
+
 def _embedded(env: Environment, role: str, home: Path) -> dict[str, Any]:
     return {
         "NAME": env.text("METERBOOK_DATABASE_NAME", embedded.DATABASE),

@@ -100,6 +100,7 @@ TEMPLATES = [
 
 # --- Database --------------------------------------------------------------------------
 DATABASES = {"default": databases.default(env, home=HOME, is_testing=IS_TESTING)}
+APP_LOGIN = databases.app_login(env)  # whom the doctor asks about, whoever runs it
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

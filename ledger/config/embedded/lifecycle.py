@@ -124,10 +124,11 @@ def _launch(home: Home, account: Account, programs: Binaries) -> Server:
     for _ in range(_ATTEMPTS):
         doctoring.clear(home.data)
         said = _pg_ctl_start(home, account, programs, port=_free_port(home))
-        server = find(home)
+        server = _running(home)  # it may still be replaying a backup
         if server is not None:
             (home.root / "port").write_text(f"{server.port}\n")
             return server
+        said = f"{said}\n{_last_log(home)}"
         if "could not bind" not in said:
             break
     raise EmbeddedError(f"PostgreSQL does not start. Its last words:\n{said.strip()}")
@@ -140,7 +141,7 @@ def _pg_ctl_start(home: Home, account: Account, programs: Binaries, *, port: int
     command = ["start", "-D", home.data, "-l", log, "-w", "-t", str(_START_SECONDS)]
     done = account.run([programs.program("pg_ctl"), *command, "-o", f"-p {port}"])
     said = log.read_text() if log.exists() else ""
-    return f"{done.stderr}{said}{_last_log(home) if done.returncode else ''}"
+    return f"{done.stderr}{said}"
 
 
 def _last_log(home: Home) -> str:

@@ -1,0 +1,78 @@
+"""Say what is wrong with an installation, and the remedy."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from rich.console import Console
+from rich.table import Table
+
+from ledger.config.diagnosis import server, service
+from ledger.config.diagnosis.findings import Check, Finding, Verdict
+from ledger.config.embedded import EmbeddedError
+
+CHECKS: tuple[Check, ...] = (
+    service.python,
+    server.version,
+    server.durability,
+    server.roles,
+    server.clock,
+    service.migrations,
+    service.partitions,
+    server.transaction_counter,
+    server.storage,
+    service.broker,
+    service.worker,
+    service.static_files,
+)
+_COLOURS = {Verdict.GOOD: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
+
+
+class Command(BaseCommand):
+    """``manage.py doctor``"""
+
+    help = "Examine the installation: what is wrong, and the remedy. Exits with 1 if anything is."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the format."""
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run every check and print what it found."""
+        findings = list(examine(CHECKS))
+        if options["json"]:
+            self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2))
+        else:
+            Console(file=self.stdout._out).print(_table(findings))
+        problems = sum(finding.verdict is Verdict.PROBLEM for finding in findings)
+        if problems:
+            raise CommandError(f"{problems} problem{'s' if problems > 1 else ''} to solve.")
+
+
+def examine(checks: tuple[Check, ...]) -> Iterator[Finding]:
+    """Run the checks; one that cannot even be asked is a finding too."""
+    for check in checks:
+        try:
+            yield from check()
+        except EmbeddedError as error:
+            yield Finding("database", Verdict.PROBLEM, str(error), "See the message.")
+            return
+        except DatabaseError as error:
+            reason = str(error).strip().splitlines()[0]
+            subject = check.__name__.replace("_", " ")
+            yield Finding(subject, Verdict.PROBLEM, reason, "Check DATABASE_URL; manage.py migrate.")
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(title="Meterbook's installation", title_justify="left")
+    for heading in ("", "What", "Found", "Remedy"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        colour = _COLOURS[finding.verdict]
+        verdict = f"[{colour}]{finding.verdict}[/{colour}]"
+        table.add_row(verdict, finding.subject, finding.detail, finding.remedy)
+    return table
