@@ -1,21 +1,25 @@
 """
 Overdraft: usage that no credit paid for, on an account of its own until credit covers it.
 
-Only unrestricted credit covers it, and only while it is effective: a new grant at once, credit
-that becomes effective later, or that usage could not take, by the sweep.
+Only unrestricted credit of the customer's own wallets covers it, while it is effective: a new
+grant at once, credit that becomes effective later (or that usage had no claim to) by ``settle``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from django.db import connection, transaction
+
 from ledger import bulk
 from ledger.models import Account
-from ledger.money import subtract
-from ledger.moves import Move
+from ledger.money import ZERO, subtract, text
+from ledger.moves import Move, Posting
+from wallets.burndown import Lot, allocate, give_back, sort_lots
 from wallets.models import CreditGrant
 
 PURPOSE: Final = "overdraft"
@@ -60,3 +64,111 @@ def lock_debt(customer_id: int, asset_id: int) -> Debt | None:
     funds = bulk.lock([account])[account]
     owed = subtract(funds.debits, funds.credits)
     return Debt(account, owed) if owed > 0 else None
+
+
+def settle(*, at: datetime) -> int:
+    """
+    Cover overdrafts from credit that is effective at ``at``; return how many accounts changed.
+
+    Where a correction has since returned usage that was covered, what was too much goes back to
+    the lots that covered it, last in first out. Safe to run twice, late, or concurrently.
+    """
+    changed = 0
+    for account in _unsettled(at):
+        with transaction.atomic():
+            changed += _settle(account, at)
+    return changed
+
+
+def _unsettled(at: datetime) -> list[Account]:
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSETTLED, [PURPOSE, at, at])
+        numbers = [row[0] for row in cursor.fetchall()]
+    return list(Account.objects.filter(pk__in=numbers).order_by("pk"))
+
+
+# Debts that some lot could cover, and overdrafts that were covered beyond what is owed.
+_UNSETTLED: Final = """
+    SELECT a.id
+    FROM ledger_account a
+    JOIN ledger_balance b ON b.account_id = a.id
+    WHERE a.purpose = %s AND b.debits <> b.credits
+      AND (b.credits > b.debits OR EXISTS (
+          SELECT 1
+          FROM wallets_wallet w
+          JOIN wallets_creditgrant g ON g.wallet_id = w.id
+          JOIN ledger_balance lot ON lot.account_id = g.account_id
+          WHERE w.customer_id = a.customer_id AND w.asset_id = a.asset_id
+            AND g.feature_keys = '{}' AND g.voided_at IS NULL
+            AND g.effective_at <= %s AND (g.expires_at IS NULL OR g.expires_at > %s)
+            AND lot.credits - lot.debits > lot.held))
+"""
+
+
+def _settle(account: Account, at: datetime) -> bool:
+    lots = _lots(account, at)
+    covered = _covered(account.pk)
+    funds = bulk.lock([account.pk, *(lot.account_id for lot in lots), *(lot for lot, _ in covered)])
+    mine = funds[account.pk]
+    owed = subtract(mine.debits, mine.credits)
+    if owed > ZERO:
+        for lot in lots:
+            lot.remaining = funds[lot.account_id].available or ZERO
+        takes = [(take.lot.account_id, take.amount) for take in allocate(lots, owed, at, "")]
+        moves = [Move(debit=lot, credit=account.pk, amount=amount) for lot, amount in takes]
+        key = f"cover:{account.pk}:{text(mine.credits)}"
+    else:
+        returned = give_back(_covered(account.pk), -owed)
+        moves = [Move(debit=account.pk, credit=lot, amount=amount) for lot, amount in returned]
+        key = f"uncover:{account.pk}:{text(mine.debits)}"
+    if not moves:
+        return False
+    bulk.post(
+        postings=[
+            Posting(book_id=account.book_id, kind="cover", key=key, effective_at=at, moves=moves)
+        ]
+    )
+    return True
+
+
+def _lots(account: Account, at: datetime) -> list[Lot]:
+    assert account.customer_id is not None
+    grants: Iterable[CreditGrant] = CreditGrant.objects.filter(
+        wallet__customer_id=account.customer_id, wallet__asset_id=account.asset_id, voided_at=None
+    )
+    return sort_lots(
+        Lot(
+            account_id=grant.account_id,
+            grant_id=grant.pk,
+            remaining=ZERO,
+            effective_at=grant.effective_at,
+            expires_at=grant.expires_at,
+            priority=grant.priority,
+            is_promotional=grant.funding == CreditGrant.Funding.PROMOTIONAL,
+        )
+        for grant in grants
+        if may_cover(grant, at)
+    )
+
+
+def _covered(account_id: int) -> list[tuple[int, Decimal]]:
+    """Return the lots that covered an overdraft and still do, and how much, first to last."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COVERED, [account_id, account_id])
+        return list(cursor.fetchall())
+
+
+_COVERED: Final = """
+    SELECT lot.id, sum(e.amount)
+    FROM (
+        SELECT id, debit_account_id AS lot_id, amount FROM ledger_entry
+        WHERE credit_account_id = %s AND credit_account_id >= 4611686018427387904
+        UNION ALL
+        SELECT NULL, credit_account_id, -amount FROM ledger_entry
+        WHERE debit_account_id = %s AND debit_account_id >= 4611686018427387904
+    ) e
+    JOIN ledger_account lot ON lot.id = e.lot_id AND lot.purpose = 'credit_lot'
+    GROUP BY lot.id
+    HAVING sum(e.amount) > 0
+    ORDER BY max(e.id)
+"""

@@ -1,0 +1,136 @@
+"""
+Closing lots that have expired: what is left of them goes to breakage.
+
+Nothing waits for this: an expired lot pays for no usage after its end and counts as expired in
+every figure, whether the sweep has run or not. The sweep makes the ledger say so too. What it
+posts is effective when the lot expired, and ``wallets.funding`` takes back from breakage what
+usage from before that instant still needs when it arrives late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.db import connection, transaction
+
+from ledger import bulk, chart
+from ledger.money import text
+from ledger.moves import Move, Posting
+from wallets import counterparts
+from wallets.grants import source_of
+from wallets.models import CreditGrant
+
+_CHUNK: Final = 500
+
+
+def close_expired(*, at: datetime, limit: int | None = None) -> int:
+    """
+    Close the lots that have expired by ``at``, and return how many were closed or emptied.
+
+    What is left, less what is held, goes to breakage (paid), takes back the expense
+    (promotional) or returns to the units granted (units). What reaches a closed or voided lot
+    afterwards, a released hold or a correction, follows it on the next run. Safe to run
+    twice, late, or concurrently; each chunk is committed by itself.
+    """
+    done = 0
+    for query in (_DUE, _LEFT_BEHIND):
+        while limit is None or done < limit:
+            chunk = _CHUNK if limit is None else min(_CHUNK, limit - done)
+            with transaction.atomic():
+                closed = _close(_locked(query, at, chunk), at)
+            done += closed
+            if not closed:
+                break
+    return done
+
+
+class _Expired(NamedTuple):
+    """A grant to be closed, its row locked."""
+
+    grant_id: int
+    account_id: int
+    funding: str
+    expires_at: datetime | None
+    expired_at: datetime | None
+    voided_at: datetime | None
+    book_id: int
+    asset_id: int
+    asset_kind: str
+
+
+# Rows that somebody else is closing are left to them.
+_GRANTS: Final = """
+    SELECT g.id, g.account_id, g.funding, g.expires_at, g.expired_at, g.voided_at,
+           c.book_id, w.asset_id, a.kind
+    FROM wallets_creditgrant g
+    JOIN wallets_wallet w ON w.id = g.wallet_id
+    JOIN ledger_customer c ON c.id = w.customer_id
+    JOIN ledger_asset a ON a.id = w.asset_id
+"""
+_DUE: Final = f"""{_GRANTS}
+    WHERE g.expires_at <= %s AND g.expired_at IS NULL AND g.voided_at IS NULL
+    ORDER BY g.expires_at, g.id LIMIT %s FOR NO KEY UPDATE OF g SKIP LOCKED
+"""
+_LEFT_BEHIND: Final = f"""{_GRANTS}
+    JOIN ledger_balance b ON b.account_id = g.account_id
+    WHERE (g.expires_at <= %s AND g.expired_at IS NOT NULL OR g.voided_at IS NOT NULL)
+      AND b.credits - b.debits > b.held
+    ORDER BY g.id LIMIT %s FOR NO KEY UPDATE OF g SKIP LOCKED
+"""
+
+
+def _locked(query: str, at: datetime, limit: int) -> list[_Expired]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, [at, limit])
+        return [_Expired(*row) for row in cursor.fetchall()]
+
+
+def _close(expired: Sequence[_Expired], at: datetime) -> int:
+    funds = bulk.lock(grant.account_id for grant in expired)
+    takers = _takers(expired, at)
+    postings = [
+        _posting(grant, funds[grant.account_id], takers[grant.grant_id])
+        for grant in expired
+        if funds[grant.account_id].available
+    ]
+    if postings:
+        bulk.post(postings=postings)
+    closed = [grant.grant_id for grant in expired if grant.voided_at is None]
+    CreditGrant.objects.filter(pk__in=closed, expired_at=None).update(expired_at=at)
+    return len(expired)
+
+
+def _takers(expired: Sequence[_Expired], at: datetime) -> dict[int, int]:
+    """Return the account of the book that takes what is left of each grant."""
+    specs = {
+        grant.grant_id: chart.Spec(
+            grant.book_id,
+            None,
+            counterparts.sink(kind=grant.asset_kind, funding=grant.funding),
+            grant.asset_id,
+        )
+        for grant in expired
+        if grant.voided_at is None
+    }
+    accounts = chart.accounts(specs.values(), at=at) if specs else {}
+    takers = {grant_id: accounts[spec] for grant_id, spec in specs.items()}
+    voided = [grant.grant_id for grant in expired if grant.voided_at is not None]
+    return takers | source_of(voided) if voided else takers
+
+
+def _posting(grant: _Expired, funds: bulk.Funds, taker_id: int) -> Posting:
+    kind = "expiry" if grant.voided_at is None else "void"
+    effective_at = grant.voided_at or grant.expires_at
+    assert effective_at is not None, "a grant without end was voided, or is not here"
+    assert funds.available is not None, "a lot has a floor"
+    key = f"{kind}:{grant.grant_id}"
+    if grant.voided_at is not None or grant.expired_at is not None:
+        key += f":{text(funds.debits)}"  # closed before; each time it is emptied, debits have grown
+    move = Move(
+        debit=grant.account_id, credit=taker_id, amount=funds.available, source_id=grant.grant_id
+    )
+    return Posting(
+        book_id=grant.book_id, kind=kind, key=key, effective_at=effective_at, moves=[move]
+    )
