@@ -98,4 +98,5 @@ def pause(attempts: int) -> timedelta:
     >>> pause(1), pause(4)
     (datetime.timedelta(seconds=5), datetime.timedelta(seconds=40))
     """
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 20))
+    doubled: int = 1 << min(attempts - 1, 20)
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * doubled)

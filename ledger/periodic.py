@@ -41,7 +41,9 @@ class Job:
         """
         return at - (at - _EPOCH) % self.every
 
-    def missing(self, *, since: datetime | None, known: Collection[datetime], at: datetime) -> list[datetime]:
+    def missing(
+        self, *, since: datetime | None, known: Collection[datetime], at: datetime
+    ) -> list[datetime]:
         """
         Return the starts of the periods to run now, oldest first.
 

@@ -25,11 +25,12 @@ def register() -> None:
     TRANSPORT_ALIASES[SCHEME] = "ledger.config.broker:Transport"
 
 
-class Transport(pgmq.Transport):  # type: ignore[misc]
+class Transport(pgmq.Transport):
     """pgmq, reached as Django reaches its database."""
 
     def _create_pgmq_client(self) -> PGMQueue:
-        options = self.client.transport_options
+        assert self.client is not None
+        options = self.client.transport_options or {}
         return PGMQueue(
             conn_string=address(),
             vt=int(options["visibility_timeout"]),
@@ -75,9 +76,7 @@ def install() -> str:
             connection.execute(get_embedded_install_sql())
             for statement in _GRANTS:
                 connection.execute(sql.SQL(statement).format(sql.Identifier(APP_GROUP)))
-            connection.execute(
-                sql.SQL("COMMENT ON SCHEMA pgmq IS {}").format(sql.Literal(version))
-            )
+            connection.execute(sql.SQL("COMMENT ON SCHEMA pgmq IS {}").format(sql.Literal(version)))
     return version
 
 

@@ -14,9 +14,7 @@ def default(env: Environment, *, home: Path, is_testing: bool) -> dict[str, Any]
     The application role may only read and append in the ledger. Tests and the commands
     that change the schema (see manage.py) connect as the owner.
     """
-    role = env.choice(
-        "METERBOOK_DATABASE_ROLE", ("app", "owner"), "owner" if is_testing else "app"
-    )
+    role = env.choice("METERBOOK_DATABASE_ROLE", ("app", "owner"), "owner" if is_testing else "app")
     named = env.database("DATABASE_URL")
     owner = env.database("DATABASE_OWNER_URL")
     env.require(

@@ -56,7 +56,7 @@ class Environment:
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
     def database(self, name: str) -> dict[str, Any] | None:
-        """Return Django's settings for a postgresql:// address, or None if the variable is empty."""
+        """Return Django's settings for a postgresql:// address, or None without one."""
         value = self.text(name)
         if not value:
             return None

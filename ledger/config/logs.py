@@ -12,13 +12,14 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SECRET_NAME = re.compile(
-    r"(?:^|[_-])(?:passw(?:or)?d|secret|token|api[_-]?key|authorization|cookie|credential)", re.I
+    r"(?:^|[_-])(?:passw(?:or)?d|secret|token|api[_-]?key|authorization|cookie|credential)",
+    re.IGNORECASE,
 )
 _SECRET_TEXT = re.compile(
     r"(?P<start>://[^\s:/@]*:)[^\s@]+(?=@)"  # the password in an address
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]+"
     r"|(?P<key>\bmk_[a-z]+_)\w+",  # our own API keys
-    re.I,
+    re.IGNORECASE,
 )
 _HIDDEN = "[hidden]"
 

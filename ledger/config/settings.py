@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from ledger.config import databases, logs, schedule
-from ledger.config.currencies import CURRENCIES as CURRENCIES
+from ledger.config.currencies import CURRENCIES  # noqa: F401 (read by django-money)
 from ledger.config.embedded import Home
 from ledger.config.environment import Environment
 
@@ -52,7 +52,7 @@ env.require(
 
 # --- Applications ----------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "ledger.config.site.Admin",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -203,7 +203,8 @@ READY_SEAL_SECONDS = env.whole("METERBOOK_READY_SEAL_SECONDS", 300, least=1)
 
 # --- Logs ------------------------------------------------------------------------------
 LOGGING_CONFIG = None
-LOG_FORMAT = env.choice("METERBOOK_LOG_FORMAT", ("console", "json"), "json" if IS_PRODUCTION else "console")
+_STYLES = ("json", "console") if IS_PRODUCTION else ("console", "json")
+LOG_FORMAT = env.choice("METERBOOK_LOG_FORMAT", _STYLES, _STYLES[0])
 LOG_LEVEL = env.choice("METERBOOK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 
 env.check()

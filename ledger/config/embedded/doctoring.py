@@ -18,6 +18,7 @@ import psutil
 
 from ledger.config.embedded.errors import EmbeddedError
 
+_STATE = 3  # after the socket's folder, the address and the shared memory's key
 _PATIENCE = 20.0  # seconds for orphans of a dead server to leave
 
 
@@ -38,9 +39,9 @@ class PidFile:
 def read(data: Path) -> PidFile | None:
     """Return what postmaster.pid says, or None if there is none, or a torn one."""
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-        return PidFile(int(lines[0]), int(lines[3]), lines[7].strip() if len(lines) > 7 else "")
-    except (OSError, ValueError, IndexError):
+        pid, _, _, port, *rest = (data / "postmaster.pid").read_text().splitlines()
+        return PidFile(int(pid), int(port), rest[_STATE].strip() if rest[_STATE:] else "")
+    except (OSError, ValueError):
         return None
 
 

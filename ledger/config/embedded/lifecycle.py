@@ -9,6 +9,7 @@ import contextlib
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from ledger.config.embedded import binaries, cluster, configuration, doctoring, roles
@@ -138,7 +139,16 @@ def _pg_ctl_start(home: Home, account: Account, programs: Binaries, *, port: int
     log = home.log / "start.log"
     with contextlib.suppress(FileNotFoundError):
         log.unlink()
-    command = ["start", "-D", home.data, "-l", log, "-w", "-t", str(_START_SECONDS)]
+    command: list[str | Path] = [
+        "start",
+        "-D",
+        home.data,
+        "-l",
+        log,
+        "-w",
+        "-t",
+        str(_START_SECONDS),
+    ]
     done = account.run([programs.program("pg_ctl"), *command, "-o", f"-p {port}"])
     said = log.read_text() if log.exists() else ""
     return f"{done.stderr}{said}"

@@ -47,7 +47,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2))
         else:
-            Console(file=self.stdout._out).print(_table(findings))
+            console = Console()
+            with console.capture() as printed:
+                console.print(_table(findings))
+            self.stdout.write(printed.get())
         problems = sum(finding.verdict is Verdict.PROBLEM for finding in findings)
         if problems:
             raise CommandError(f"{problems} problem{'s' if problems > 1 else ''} to solve.")
@@ -64,7 +67,7 @@ def examine(checks: tuple[Check, ...]) -> Iterator[Finding]:
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]
             subject = check.__name__.replace("_", " ")
-            yield Finding(subject, Verdict.PROBLEM, reason, "Check DATABASE_URL; manage.py migrate.")
+            yield Finding(subject, Verdict.PROBLEM, reason, "See DATABASE_URL; manage.py migrate.")
 
 
 def _table(findings: list[Finding]) -> Table:

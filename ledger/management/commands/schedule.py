@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from ledger import jobs, tasks
-from ledger.periodic import Job
+from ledger.periodic import HORIZON, Job
 
 logger = structlog.get_logger(__name__)
 
@@ -51,16 +51,13 @@ class Scheduler:
             if (job.name, start) not in self._hinted:
                 tasks.run_job.apply_async(
                     kwargs={"job": job.name, "period_start": start.isoformat()},
-                    expires=_seconds(max(job.every, PATIENCE)) if job.is_sweep else None,
+                    # A late hint of a sweep says nothing that the next one does not.
+                    expires=at + (max(job.every, PATIENCE) if job.is_sweep else HORIZON),
                 )
                 self._hinted[job.name, start] = at
                 given += 1
         self._looked[job.name] = job.period_start(at), at
         return given
-
-
-def _seconds(span: timedelta) -> int:
-    return int(span.total_seconds())
 
 
 class Command(BaseCommand):

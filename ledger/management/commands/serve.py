@@ -131,7 +131,8 @@ def _answers(url: str) -> bool:
 
 
 def _home() -> embedded.Home | None:
-    return embedded.Home(settings.HOME) if settings.DATABASES["default"].get("EMBEDDED_HOME") else None
+    is_embedded = "EMBEDDED_HOME" in settings.DATABASES["default"]
+    return embedded.Home(settings.HOME) if is_embedded else None
 
 
 def _revive_database() -> None:
