@@ -10,13 +10,16 @@ Errors the ledger raises on purpose.
     │   ├── EmptyMoveError           a move moves nothing, or moves it nowhere
     │   ├── EmptyTransactionError    a transaction without a move
     │   ├── InsufficientBalanceError an account would fall below its lower bound
+    │   ├── OutOfBalanceError        debits and credits of an asset differ: the books are damaged
     │   ├── PeriodClosedError        the books are closed at that instant
     │   ├── PrecisionError           an amount is finer or larger than the ledger keeps
     │   └── ReversalExceedsError     more would be reversed than was posted
     ├── ConflictError                the request collides with something already recorded
     │   ├── AlreadyExistsError       the name is taken
     │   ├── AlreadyReversedError     a transaction is reversed once
-    │   └── IdempotencyConflictError the key already stands for something else
+    │   ├── IdempotencyConflictError the key already stands for something else
+    │   └── PeriodStateError         the period is not in a state that allows it
+    ├── ForeignHistoryError          the journal was written by another database cluster
     └── TransientError               nothing was recorded; the same call may be retried as is
 
 A bug is not a DomainError: let it propagate.
@@ -117,6 +120,12 @@ class InsufficientBalanceError(InvariantError):
     code = "insufficient_balance"
 
 
+class OutOfBalanceError(InvariantError):
+    """Debits and credits of an asset differ: run ``manage.py verify_ledger``."""
+
+    code = "out_of_balance"
+
+
 class PeriodClosedError(InvariantError):
     """The books are closed at that instant; post into an open period instead."""
 
@@ -157,6 +166,23 @@ class IdempotencyConflictError(ConflictError):
     """The key already stands for something else."""
 
     code = "idempotency_conflict"
+
+
+class PeriodStateError(ConflictError):
+    """The period is not in a state that allows this."""
+
+    code = "period_state"
+
+
+class ForeignHistoryError(DomainError):
+    """
+    The journal carries transaction ids this cluster has not reached: it was loaded from a dump.
+
+    Restore a physical backup instead (``manage.py restore``), or stop the server and move its
+    counter past ``newest_xid`` with ``pg_resetwal --epoch --next-transaction-id``.
+    """
+
+    code = "foreign_history"
 
 
 class TransientError(DomainError):
