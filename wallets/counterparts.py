@@ -31,3 +31,33 @@ def sink(*, kind: str, funding: str) -> str:
     if kind == Asset.Kind.UNIT:
         return UNITS
     return PROMOTIONAL if funding == CreditGrant.Funding.PROMOTIONAL else BREAKAGE
+
+
+def passed(*, instant: str) -> str:
+    """
+    Return SQL for what went from lot ``g`` to accounts of the book at an instant, sign and all.
+
+    A subquery for LATERAL: rows of (id, account_id, amount), amounts above zero leaving the lot.
+    What reversals of those transactions moved is among them, whenever they came.
+    """
+    return f"""(
+        WITH direct AS (
+            SELECT id, transaction_id, credit_account_id AS account_id, amount FROM ledger_entry
+            WHERE debit_account_id = g.account_id AND effective_at = {instant}
+              AND debit_account_id >= 4611686018427387904
+            UNION ALL
+            SELECT id, transaction_id, debit_account_id, -amount FROM ledger_entry
+            WHERE credit_account_id = g.account_id AND effective_at = {instant}
+              AND credit_account_id >= 4611686018427387904
+        )
+        SELECT id, account_id, amount FROM direct
+        UNION
+        SELECT e.id,
+               CASE e.debit_account_id WHEN g.account_id THEN e.credit_account_id
+                                       ELSE e.debit_account_id END,
+               CASE e.debit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END
+        FROM (SELECT DISTINCT transaction_id FROM direct) d
+        JOIN ledger_transaction r ON r.reverses_id = d.transaction_id
+        JOIN ledger_entry e ON e.id > r.id AND e.id < r.id + 65536
+        WHERE g.account_id IN (e.debit_account_id, e.credit_account_id)
+    )"""  # noqa: S608 - a fixed fragment

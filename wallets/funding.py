@@ -29,7 +29,7 @@ from ledger.ids import asset_of
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
 from wallets.burndown import Lot, sort_lots
-from wallets.counterparts import SINKS
+from wallets.counterparts import SINKS, passed
 
 
 @dataclass(slots=True)
@@ -132,23 +132,15 @@ def lost_to_expiry(account_ids: Iterable[int]) -> dict[int, Lost]:
         return {row[0]: Lost(row[2], row[1]) for row in cursor.fetchall()}
 
 
-_LOST: Final = """
-    SELECT g.account_id, sink.id, sum(e.amount)
+_LOST: Final = f"""
+    SELECT g.account_id, sink.id, sum(p.amount)
     FROM wallets_creditgrant g
-    CROSS JOIN LATERAL (
-        SELECT credit_account_id AS sink_id, amount FROM ledger_entry
-        WHERE debit_account_id = g.account_id AND effective_at = g.expires_at
-          AND debit_account_id >= 4611686018427387904
-        UNION ALL
-        SELECT debit_account_id, -amount FROM ledger_entry
-        WHERE credit_account_id = g.account_id AND effective_at = g.expires_at
-          AND credit_account_id >= 4611686018427387904
-    ) e
-    JOIN ledger_account sink ON sink.id = e.sink_id AND sink.purpose = ANY(%s)
+    CROSS JOIN LATERAL {passed(instant="g.expires_at")} p
+    JOIN ledger_account sink ON sink.id = p.account_id AND sink.purpose = ANY(%s)
     WHERE g.account_id = ANY(%s) AND g.expired_at IS NOT NULL
     GROUP BY g.account_id, sink.id
-    HAVING sum(e.amount) > 0
-"""
+    HAVING sum(p.amount) > 0
+"""  # noqa: S608 - fixed fragments
 
 _LINES: Final = """
     WITH RECURSIVE line AS (
