@@ -1,13 +1,23 @@
 """A small book to post into, and a plain-Python answer to what its accounts hold."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
 
-from ledger import bulk, chart, posting
-from ledger.models import Account, Asset, Book, Customer, Entry, Transaction
+from ledger import bulk, chart, folding, posting
+from ledger.models import (
+    Account,
+    Asset,
+    Book,
+    Customer,
+    Entry,
+    Receipt,
+    Transaction,
+    Watermark,
+)
 from ledger.moves import Move, Posting
 from tests import factories
 from tests.factories import NOON
@@ -87,6 +97,31 @@ def scene(*, time_zone: str = "UTC") -> Scene:
         dollars=factories.asset(),
         tokens=factories.asset(code="token", kind=Asset.Kind.UNIT, scale=0),
     )
+
+
+def eventually(work: Callable[[], int], wanted: int) -> int:
+    """
+    Repeat work until it has done as much as wanted, or ten seconds have passed; return how much.
+
+    What is final depends on every transaction that runs in the cluster, other tests' too.
+    """
+    deadline = time.monotonic() + 10
+    done = work()
+    while done < wanted and time.monotonic() < deadline:
+        done += work()
+    return done
+
+
+def fold(**bounds: int) -> int:
+    """Fold everything there is; return how many transactions it was."""
+    watermark = Watermark.objects.filter(name="fold").first()
+    receipts = Receipt.objects.all()
+    if watermark is not None:
+        receipts = receipts.extra(
+            where=["(xid, transaction_id) > (%s::text::xid8, %s)"],
+            params=[str(watermark.xid), watermark.position],
+        )
+    return eventually(lambda: folding.fold(**bounds), receipts.count())
 
 
 def volumes(

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ledger import balances, folding, ids
+from ledger import balances, ids
 from ledger.errors import OutOfBalanceError
 from ledger.models import Period, Transaction
 from ledger.moves import Move
@@ -44,7 +44,7 @@ def busy(scene):
         scene.post_each(moves[15:])
         scene.post([Move(scene.lot.pk, scene.revenue.pk, Decimal(round_ + 1), MIDNIGHT)])
         if round_ < 2:
-            folding.fold()
+            journal.fold()
     return scene
 
 
@@ -60,7 +60,7 @@ def test_now_is_exact_before_and_after_folding(busy):
         held = balances.now([account.pk])[account.pk]
         assert (held.debits, held.credits) == journal.volumes(account)
 
-    folding.fold()
+    journal.fold()
     held = balances.now([busy.revenue.pk])[busy.revenue.pk]
     assert (held.debits, held.credits) == journal.volumes(busy.revenue)
 
@@ -119,7 +119,7 @@ def test_as_of_the_instant_of_an_entry_does_not_hold_it_yet(scene):
 
 
 def test_as_of_posted_days_ago_reads_buckets_of_earlier_posting_days(busy):
-    folding.fold()
+    journal.fold()
     tomorrow = max(Transaction.objects.values_list("posted_at", flat=True)) + DAY
 
     found = balances.as_of(account_ids=[busy.lot.pk], posted_at=tomorrow)[busy.lot.pk]
@@ -151,7 +151,7 @@ def test_trial_balance_as_of_an_instant(busy, effective_at):
 def test_trial_balance_of_a_period_opens_with_what_came_before(scene):
     scene.top_up(10, at=NOON - 31 * DAY)
     scene.top_up(5, at=NOON)
-    folding.fold()
+    journal.fold()
     scene.use(3, at=NOON)
     june = Period.objects.get(book=scene.book, starts_at__lte=NOON, ends_at__gt=NOON)
 
@@ -162,7 +162,7 @@ def test_trial_balance_of_a_period_opens_with_what_came_before(scene):
 
 def test_trial_balance_says_when_the_books_are_damaged(scene):
     scene.top_up(10)
-    folding.fold()
+    journal.fold()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE ledger_bucket SET debits = 11 WHERE debits = 10")
 
