@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import count
 
-from ledger import bulk, chart, folding, posting
+from ledger import bulk, chart, folding, posting, sealing
 from ledger.models import (
     Account,
     Asset,
@@ -15,6 +15,7 @@ from ledger.models import (
     Customer,
     Entry,
     Receipt,
+    Seal,
     Transaction,
     Watermark,
 )
@@ -108,6 +109,7 @@ def eventually(work: Callable[[], int], wanted: int) -> int:
     deadline = time.monotonic() + 10
     done = work()
     while done < wanted and time.monotonic() < deadline:
+        time.sleep(0.02)
         done += work()
     return done
 
@@ -122,6 +124,12 @@ def fold(**bounds: int) -> int:
             params=[str(watermark.xid), watermark.position],
         )
     return eventually(lambda: folding.fold(**bounds), receipts.count())
+
+
+def seal() -> int:
+    """Seal everything there is; return how many transactions it was."""
+    sealed = sum(Seal.objects.values_list("transactions", flat=True))
+    return eventually(lambda: sealing.seal(at=NOON), Receipt.objects.count() - sealed)
 
 
 def volumes(
