@@ -33,6 +33,7 @@ SECRET_KEY = env.text("SECRET_KEY")
 if not SECRET_KEY and not IS_PRODUCTION:
     SECRET_KEY = Home(HOME).secret_key()
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
+KEY_PEPPER = env.text("METERBOOK_KEY_PEPPER")  # of API keys; the secret key unless given
 env.require(
     holds=len(SECRET_KEY) >= 50 and len(set(SECRET_KEY)) >= 5,  # noqa: PLR2004
     otherwise="SECRET_KEY must be a random text of at least 50 characters.",
@@ -155,25 +156,36 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.whole("METERBOOK_MAX_BODY_BYTES", 32 * 1024 * 
 
 # --- API -------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_SCHEMA_CLASS": "ledger.api.schema.Schema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "ledger.api.authentication.KeyAuthentication",
+        "ledger.api.authentication.StaffSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["ledger.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["ledger.api.parsers.Json"],
+    "EXCEPTION_HANDLER": "ledger.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "COERCE_DECIMAL_TO_STRING": True,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Meterbook",
     "DESCRIPTION": "A usage ledger: metered events become priced, double-entry postings.",
     "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.0",
+    "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "ledger.api.schema.finish",
+    ],
 }
 
 # --- Work outside of requests ----------------------------------------------------------

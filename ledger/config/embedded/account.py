@@ -16,6 +16,7 @@ from typing import Any
 
 from ledger.config.embedded.errors import EmbeddedError
 
+_NOT_EXECUTABLE = 126  # as shells say it
 SERVER_UID = 60780  # outside the ranges that distributions and systemd hand out
 
 
@@ -53,6 +54,8 @@ class Account:
                 check=False,
                 **identity,
             )
+        except OSError as error:  # the program is missing, or out of the account's reach
+            return subprocess.CompletedProcess(command, _NOT_EXECUTABLE, "", str(error))
         except subprocess.SubprocessError as error:
             raise EmbeddedError(
                 f"root cannot become uid {self.uid} here ({error}). Run as an ordinary user, "

@@ -80,15 +80,15 @@ def usable_by(account: Account, *, store: Path) -> Binaries:
         return original
     major, minor = original.version
     target = store / f"postgresql-{major}.{minor}"
-    copied = Binaries(target / "bin")
+    copied = Binaries(target / "package" / "pginstall" / "bin")
     if not _is_reachable(copied, account):
-        _copy(original.folder.parent, target)
+        _copy(original.folder.resolve().parent, target)
     return copied
 
 
 def _is_reachable(binaries: Binaries, account: Account) -> bool:
-    postgres = binaries.program("postgres")
-    if not account.can_read(postgres) or account.run([postgres, "--version"]).returncode:
+    programs = [binaries.program(name) for name in ("postgres", "initdb", "pg_ctl")]
+    if any(account.run([program, "--version"]).returncode for program in programs):
         return False
     shared = binaries.folder.parent / "share"
     templates = list(shared.rglob("postgres.bki"))
@@ -98,7 +98,11 @@ def _is_reachable(binaries: Binaries, account: Account) -> bool:
 def _copy(source: Path, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     for part in _NEEDED:
-        shutil.copytree(source / part, target / part, symlinks=True)
+        shutil.copytree(source / part, target / "package" / "pginstall" / part, symlinks=True)
+    # The programs look for the libraries that the wheel brings three folders up.
+    bundled = source.parents[1] / f"{_PACKAGE}.libs"
+    if bundled.is_dir():
+        shutil.copytree(bundled, target / bundled.name)
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -6,13 +6,18 @@ server, the address and password are looked up at each new connection, and the s
 is made and started if it does not run.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.db.backends.postgresql import base, features
 
 from ledger.config import embedded
 from ledger.config.postgres.client import DatabaseClient
+
+
+_PAUSES = (0.1, 0.5)  # seconds in which a dying server is gone
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -36,3 +41,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.settings_dict["PORT"] = str(server.port)
             self.settings_dict["PASSWORD"] = server.home.password(self.settings_dict["USER"])
         return super().get_connection_params()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect; an embedded server that has just died is started again first."""
+        for pause in _PAUSES if self.settings_dict.get("EMBEDDED_HOME") else ():
+            try:
+                return super().get_new_connection(conn_params)
+            except psycopg.OperationalError:
+                time.sleep(pause)
+                conn_params = self.get_connection_params()
+        return super().get_new_connection(conn_params)

@@ -1,0 +1,26 @@
+"""Fixtures about the platform: clusters of their own, never the one that others use."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ledger.config import embedded
+from tests import processes
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def home() -> Iterator[embedded.Home]:
+    """An empty installation."""
+    with processes.own_home() as home:
+        yield home
+
+
+@pytest.fixture
+def ask(home: embedded.Home) -> Ask:
+    """Return a function that puts a question to the server of the installation."""
+
+    return functools.partial(processes.ask, home)

@@ -1,0 +1,144 @@
+"""Backups verify, and any instant since the first one comes back."""
+
+import gzip
+
+import pytest
+
+from ledger.config import embedded
+from ledger.config.embedded import backups, doctoring
+from tests import processes
+from tests.polling import eventually
+
+
+@pytest.fixture
+def note(ask):
+    """Return a function that writes a number down and returns the server's time after it."""
+    ask("CREATE TABLE noted (n int)")
+
+    def note(number):
+        ask("INSERT INTO noted VALUES (%s)", number)
+        return ask("SELECT clock_timestamp()")[0][0]
+
+    return note
+
+
+@pytest.fixture
+def noted(ask):
+    """Return a function that reads the numbers back."""
+    return lambda: [number for (number,) in ask("SELECT n FROM noted ORDER BY n")]
+
+
+def test_an_instant_between_two_rows_comes_back(home, note, noted):
+    note(1)
+    backups.take(home=home, keep=2)
+    between = note(2)
+    note(3)
+
+    backups.restore(home=home, to=between)
+
+    assert noted() == [1, 2]
+
+
+def test_life_goes_on_after_a_restore_and_can_be_restored_again(home, note, noted):
+    backups.take(home=home, keep=2)
+    between = note(1)
+    note(2)
+    backups.restore(home=home, to=between)
+    later = note(3)
+    note(4)
+
+    backups.restore(home=home, to=later)
+
+    assert noted() == [1, 3]
+
+
+def test_rows_of_a_killed_server_are_restored_to_the_last_one(home, note, noted):
+    backups.take(home=home, keep=2)
+    note(1)
+    processes.kill_server(home)
+
+    backups.restore(home=home, to=None)
+
+    assert noted() == [1]
+
+
+def test_instant_that_the_wal_does_not_reach_changes_nothing(home, note, noted):
+    taken = backups.take(home=home, keep=2)
+    note(1)
+
+    with pytest.raises(embedded.EmbeddedError, match="before configured recovery target"):
+        backups.restore(home=home, to=taken.taken_at.replace(year=taken.taken_at.year + 1))
+
+    assert noted() == [1]
+    assert not list(home.store.glob("data.before-restore-*"))
+
+
+def test_instant_before_the_first_backup_is_refused(home, note, noted):
+    before = note(1)
+    backups.take(home=home, keep=2)
+
+    with pytest.raises(embedded.EmbeddedError, match="no backup from before"):
+        backups.restore(home=home, to=before)
+
+    assert noted() == [1]
+
+
+def test_new_machine_is_restored_from_the_folder_of_backups(home, note):
+    note(1)
+    backups.take(home=home, keep=2)
+
+    with processes.own_home() as fresh:
+        backups.restore(home=fresh, to=None, source=home.backups)
+        rows = processes.ask(fresh, "SELECT n FROM noted")
+
+    assert rows == [(1,)]
+
+
+def test_damaged_backup_does_not_verify(home, note):
+    folder = backups.take(home=home, keep=2).folder
+    archive = folder / "base.tar.gz"
+    content = bytearray(gzip.decompress(archive.read_bytes()))
+    place = content.index(b"include 'meterbook.conf'")
+    content[place] ^= 1
+    archive.write_bytes(gzip.compress(bytes(content), 1))
+
+    with pytest.raises(embedded.EmbeddedError, match=r"damaged: postgresql\.conf"):
+        backups.verify(folder)
+
+
+def test_old_backups_and_the_wal_before_them_go(home, note):
+    first = backups.take(home=home, keep=1)
+    note(1)
+    backups.take(home=home, keep=1)
+    segments = eventually(lambda: sorted(path.name for path in home.archive.glob("*.gz")))
+
+    assert not first.folder.exists()
+    assert len(backups.listed(home.backups)) == 1
+    assert all(name[8:24] >= backups.listed(home.backups)[0].first_segment for name in segments)
+
+
+def test_commands_back_up_and_restore(home, note, noted):
+    env = processes.environment(METERBOOK_HOME=str(home.root))
+    note(1)
+
+    done = processes.manage("backup", "--keep", "2", env=env)
+    assert "Backed up and verified" in done.stdout, done.stderr
+    between = note(2)
+    note(3)
+    done = processes.manage("restore", "--yes", "--to", between.isoformat(), env=env)
+
+    assert "Restored to" in done.stdout, done.stderr
+    assert noted() == [1, 2]
+    assert doctoring.living(home.data)
+
+
+@pytest.mark.parametrize(
+    ("instant", "complaint"), [("2026-03-01T12:00:00", "has no zone"), ("tuesday", "write an instant")]
+)
+def test_unclear_instant_is_refused(home, instant, complaint):
+    env = processes.environment(METERBOOK_HOME=str(home.root))
+
+    done = processes.manage("restore", "--yes", "--to", instant, env=env)
+
+    assert done.returncode == 1
+    assert complaint in done.stderr
