@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
                 ('cost', models.DecimalField(decimal_places=12, default=0, max_digits=38)),
                 ('events', models.BigIntegerField(default=0)),
                 ('state', models.JSONField(default=dict)),
+                ('taken', models.TextField(blank=True, default='')),
                 ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='ledger.customer')),
                 ('meter', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='billing.meter')),
                 ('rate', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='billing.rate')),
@@ -126,6 +127,7 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField()),
                 ('data', models.JSONField()),
                 ('posted_at', models.DateTimeField(blank=True, null=True)),
+                ('event_id', models.BigIntegerField(blank=True, null=True)),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.book')),
             ],
             options={

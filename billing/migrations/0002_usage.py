@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import django.db.models.deletion
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models
 
 
@@ -25,6 +26,7 @@ class Migration(migrations.Migration):
                         ('occurred_at', models.DateTimeField()),
                         ('received_at', models.DateTimeField()),
                         ('data', models.JSONField()),
+                        ('accrual_ids', ArrayField(base_field=models.BigIntegerField(), default=list)),
                         ('book', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='ledger.book')),
                         ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='ledger.customer')),
                     ],

@@ -9,7 +9,8 @@ CREATE TABLE billing_usageevent (
     customer_id bigint NOT NULL,
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    accrual_ids bigint[] NOT NULL DEFAULT '{}'
 ) PARTITION BY RANGE (id);
 CREATE INDEX billing_usageevent_customer ON billing_usageevent (customer_id, occurred_at);
 

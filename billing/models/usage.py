@@ -49,6 +49,7 @@ class UsageEvent(models.Model):
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()
     data = models.JSONField()
+    accrual_ids = ArrayField(models.BigIntegerField(), default=list)  # what it moved
 
     class Meta:
         ordering = ["-id"]
@@ -85,6 +86,7 @@ class UnattributedEvent(models.Model):
     received_at = models.DateTimeField()
     data = models.JSONField()
     posted_at = models.DateTimeField(null=True, blank=True)
+    event_id = models.BigIntegerField(null=True, blank=True)  # the usage event it became
 
     class Meta:
         ordering = ["-id"]
@@ -186,6 +188,7 @@ class Accrual(models.Model):
     cost = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     events = models.BigIntegerField(default=0)
     state = models.JSONField(default=dict)
+    taken = models.TextField(default="", blank=True)  # where the amount came from: ``takings``
 
     class Meta:
         constraints = [
@@ -218,7 +221,12 @@ class UniqueValue(models.Model):
 
 
 class UsageRollup(models.Model):
-    """A quarter of an hour of one subject's usage of a meter, for one set of dimension values."""
+    """
+    A quarter of an hour of one subject's usage of a meter, for one set of dimension values.
+
+    A unique count has a row for each text it counted. ``series`` is a hash of subject, dimensions
+    and that text, which come from outside and may be longer than an index takes.
+    """
 
     id = models.BigAutoField(primary_key=True)
     meter = models.ForeignKey(Meter, models.DO_NOTHING, db_index=False, related_name="+")
@@ -227,9 +235,11 @@ class UsageRollup(models.Model):
     )
     subject = models.TextField()
     dimensions = models.JSONField()
+    counted = models.TextField()
+    series = models.UUIDField()
     starts_at = models.DateTimeField()
     events = models.BigIntegerField()
-    total = models.DecimalField(max_digits=38, decimal_places=12)
+    total = models.DecimalField(max_digits=60, decimal_places=12)  # averages sum without bound
     minimum = models.DecimalField(max_digits=38, decimal_places=12)
     maximum = models.DecimalField(max_digits=38, decimal_places=12)
     latest_at = models.DateTimeField()
@@ -239,10 +249,10 @@ class UsageRollup(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["meter", "customer", "starts_at", "subject", "dimensions"],
-                name="billing_rollup_one",
+                fields=["meter", "customer", "starts_at", "series"], name="billing_rollup_one"
             ),
         ]
+        indexes = [models.Index(fields=["meter", "starts_at"], name="billing_rollup_time")]
 
     def __str__(self) -> str:
         return f"{self.meter_id} {self.customer_id} {self.starts_at:%Y-%m-%d %H:%M}"

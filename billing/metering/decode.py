@@ -1,0 +1,164 @@
+"""
+CloudEvents 1.0 from bytes: one, a batch, lines of them, or HTTP headers and a body (pure).
+
+Each part of a batch stands alone: what cannot be read becomes a Rejection with its reason, and the
+rest is taken. Numbers are decoded exactly (``paths.decimal``); those no database can hold are refused.
+
+Source: CloudEvents 1.0.2, JSON event format and HTTP protocol binding (structured, batched and
+binary content modes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Final
+
+import msgspec
+
+from billing.metering import paths
+from billing.metering.facts import Fact, Rejection, Sent
+
+MAX_EVENT_BYTES: Final = 256 * 1024
+_LONGEST_NUMBER: Final = 400
+_WIDEST: Final = 1000  # exponent
+_NULL_ESCAPE: Final = b"\\u0000"
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Envelope(msgspec.Struct):
+    """The attributes of an event; ``data`` is decoded by itself."""
+
+    id: Name
+    source: Name
+    type: Name
+    subject: Name
+    specversion: str = "1.0"
+    time: Instant | None = None
+    datacontenttype: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data_base64: str | None = None
+
+
+def _number(written: str) -> Decimal:
+    value = paths.decimal(written)
+    if len(written) > _LONGEST_NUMBER or not value.is_finite() or abs(value.adjusted()) > _WIDEST:
+        raise ValueError(f"the number {written[:40]} is out of range")
+    return value
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_payload: Final = msgspec.json.Decoder(dict[str, object] | None, float_hook=_number)
+_parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+
+
+def structured(body: bytes) -> Sent:
+    """Read one event (``application/cloudevents+json``)."""
+    return one(body, 0)
+
+
+def batch(body: bytes) -> Iterator[Sent]:
+    """Read a JSON array of events (``application/cloudevents-batch+json``)."""
+    try:
+        parts = _parts.decode(body)
+    except _UNREADABLE as error:
+        yield Rejection(0, "malformed", f"not a JSON array of events: {error}", "", body)
+        return
+    for index, part in enumerate(parts):
+        yield one(bytes(part), index)
+
+
+def lines(chunks: Iterable[bytes], first: int = 0) -> Iterator[Sent]:
+    """Read newline-delimited events; blank lines count but say nothing."""
+    for index, line in enumerate(chunks, first):
+        if line := line.strip():
+            yield one(line, index)
+
+
+def binary(headers: Mapping[str, str], body: bytes) -> Sent:
+    """Read an event whose attributes are ``ce-`` headers and whose data is the body."""
+    names = ("id", "source", "type", "subject", "specversion", "time")
+    attributes = {name: value for name in names if (value := headers.get(f"ce-{name}"))}
+    envelope = msgspec.json.encode(attributes)
+    data = body.strip() or b"{}"
+    return one(envelope[:-1] + b',"data":' + data + b"}", 0)
+
+
+def one(raw: bytes, index: int) -> Sent:
+    """Read one event from its JSON."""
+    if len(raw) > MAX_EVENT_BYTES:
+        limit = f"an event may have {MAX_EVENT_BYTES} bytes, this has {len(raw)}"
+        return Rejection(index, "too_large", limit, "", raw[:MAX_EVENT_BYTES])
+    try:
+        event = _envelope.decode(raw)
+    except msgspec.ValidationError as error:
+        return Rejection(index, "invalid_event", str(error), _field(error), raw)
+    except _UNREADABLE as error:
+        return Rejection(index, "malformed", f"not a JSON object: {error}", "", raw)
+    if problem := _refused(event):
+        return Rejection(index, "invalid_event", problem[1], problem[0], raw)
+    try:
+        data = _payload.decode(event.data)
+    except msgspec.ValidationError as error:
+        return Rejection(index, "invalid_event", f"data must be an object: {error}", "data", raw)
+    except _UNREADABLE as error:
+        return Rejection(index, "invalid_event", f"data cannot be kept: {error}", "data", raw)
+    if _NULL_ESCAPE in raw and _has_null(event, data):
+        return Rejection(index, "invalid_event", "text holds the null character", "", raw)
+    return Fact(
+        index=index,
+        source=event.source,
+        external_id=event.id,
+        type=event.type,
+        subject=event.subject,
+        occurred_at=event.time,
+        data=data or {},
+        data_json=bytes(event.data).decode() if data else "{}",
+        raw=raw,
+    )
+
+
+def payload(data: bytes) -> dict[str, object]:
+    """Read an event's data that has been taken before."""
+    return _payload.decode(data) or {}
+
+
+def _refused(event: _Envelope) -> tuple[str, str] | None:
+    if event.specversion != "1.0":
+        return "specversion", "only CloudEvents 1.0 is understood"
+    if event.data_base64 is not None:
+        return "data_base64", "binary data has no values to meter: send data as JSON"
+    kind = event.datacontenttype
+    if kind is not None and "json" not in kind:
+        return "datacontenttype", "send data as JSON"
+    return None
+
+
+def _has_null(*values: object) -> bool:
+    for value in values:
+        match value:
+            case str():
+                found = "\0" in value
+            case dict():
+                found = _has_null(*value.keys(), *value.values())
+            case list():
+                found = _has_null(*value)
+            case _Envelope():
+                found = _has_null(value.id, value.source, value.type, value.subject)
+            case _:
+                found = False
+        if found:
+            return True
+    return False
+
+
+def _field(error: msgspec.ValidationError) -> str:
+    # "Expected `str`, got `int` - at `$.subject`"; "Object missing required field `id`"
+    message = str(error)
+    if "`$." in message:
+        return message.rpartition("`$.")[2].rstrip("`")
+    return message.split("`")[1] if "required field" in message else ""

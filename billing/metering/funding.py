@@ -1,0 +1,136 @@
+"""
+Who pays for what usage costs: credit by burn order, then the account, then an overdraft.
+
+What has been used is always recorded: an amount that neither lots nor the credit limit cover stands
+on the customer's overdraft account, in the open. Negative amounts go back where the money came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from billing.metering.snapshot import Terms
+from billing.metering.takings import Takings
+from ledger import bulk, chart
+from ledger.chart import Spec
+from ledger.money import ZERO, add, subtract
+from ledger.moves import Move
+from wallets import burndown, funding
+from wallets.burndown import Lot
+
+
+@dataclass(slots=True, kw_only=True)
+class Payer:
+    """One customer's means in one asset, under lock; they shrink as usage is paid."""
+
+    lots: Sequence[Lot]
+    unbilled_id: int
+    overdraft_id: int
+    room: Decimal | None  # what may still stand unbilled; None: without limit
+
+    def pay(self, amount: Decimal, at: datetime, feature: str) -> list[tuple[int, Decimal]]:
+        """Take an amount above zero and return what each account gives, in order."""
+        parts: list[tuple[int, Decimal]] = []
+        if self.lots:
+            for lot, taken in burndown.allocate(self.lots, amount, at, feature):
+                parts.append((lot.account_id, taken))
+                amount = subtract(amount, taken)
+        if not amount:
+            return parts
+        if self.room is None:
+            return [*parts, (self.unbilled_id, amount)]
+        owed = min(amount, max(self.room, ZERO))
+        if owed:
+            self.room = subtract(self.room, owed)
+            parts.append((self.unbilled_id, owed))
+        if rest := subtract(amount, owed):
+            parts.append((self.overdraft_id, rest))
+        return parts
+
+    def give_back(
+        self, amount: Decimal, takings: Takings, own: Sequence[tuple[int, Decimal]] = ()
+    ) -> list[tuple[int, Decimal]]:
+        """
+        Return an amount where it came from, last in first out; what came from nowhere is owed.
+
+        ``own`` is what the event that is taken back has paid from: that is returned first.
+        """
+        parts = [
+            (account_id, found)
+            for account_id, part in burndown.give_back(own, amount)
+            if (found := takings.remove(account_id, part))
+        ]
+        rest = subtract(amount, sum((part for _, part in parts), ZERO))
+        popped, rest = takings.pop(rest)
+        parts += popped
+        for account_id, part in parts:
+            self.restore(account_id, part)
+        return [*parts, (self.unbilled_id, rest)] if rest else parts
+
+    def restore(self, account_id: int, amount: Decimal) -> None:
+        """Make an amount that goes back to an account available again within this batch."""
+        if account_id == self.unbilled_id and self.room is not None:
+            self.room = add(self.room, amount)
+        for lot in self.lots:
+            if lot.account_id == account_id:
+                lot.remaining = add(lot.remaining, amount)
+
+
+@dataclass(slots=True, kw_only=True)
+class Purse:
+    """All payers of a batch."""
+
+    payers: dict[tuple[int, int], Payer] = field(default_factory=dict)  # (customer, asset)
+    candidates: funding.Candidates = field(default_factory=funding.Candidates)
+
+    def reclaims(self) -> list[Move]:
+        """Return the moves that bring expired credit back for usage from before its expiry."""
+        return funding.reclaims(self.candidates)
+
+
+def open_purse(
+    *,
+    book_id: int,
+    wanted: Iterable[tuple[int, int]],
+    terms: Mapping[int, Terms],
+    since: datetime,
+    until: datetime,
+    at: datetime,
+) -> Purse:
+    """
+    Lock all that these (customer, asset) pairs may pay with for usage in ``[since, until]``.
+
+    Everything guarded that the batch may move is locked here, in one sorted pass: what the database
+    locks later, it has already.
+    """
+    pairs = sorted(set(wanted))
+    if not pairs:
+        return Purse()
+    specs = {
+        (customer_id, asset_id, purpose): Spec(book_id, customer_id, purpose, asset_id)
+        for customer_id, asset_id in pairs
+        for purpose in ("unbilled", "overdraft")
+    }
+    numbers = chart.accounts(specs.values(), at=at)
+    candidates = funding.lots_of(
+        customer_ids=sorted({customer_id for customer_id, _ in pairs}),
+        since=since,
+        until=until,
+        asset_ids=sorted({asset_id for _, asset_id in pairs}),
+    )
+    funds = bulk.lock({*candidates.lots, *numbers.values()})
+    funding.fill(candidates, funds)
+    purse = Purse(candidates=candidates)
+    for customer_id, asset_id in pairs:
+        unbilled_id = numbers[specs[customer_id, asset_id, "unbilled"]]
+        credit_only = terms[customer_id].is_credit_only
+        purse.payers[customer_id, asset_id] = Payer(
+            lots=candidates.pool(customer_id, asset_id),
+            unbilled_id=unbilled_id,
+            overdraft_id=numbers[specs[customer_id, asset_id, "overdraft"]],
+            room=ZERO if credit_only else funds[unbilled_id].available,
+        )
+    return purse

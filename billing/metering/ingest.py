@@ -1,0 +1,197 @@
+"""
+Ingest: usage events in, postings out, in one database transaction a batch.
+
+    prepare  read and measure what was sent            (no lock, may run ahead)
+    claim    take each (source, id) once               → duplicates, conflicts
+    record   quantify, rate, fund and post what is new (``recording``)
+
+Locks are taken in one order everywhere: event keys, accruals, balances. What cannot be taken is
+kept: as a dead letter with its reason, or as unattributed until somebody maps its subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from billing.metering import claims, snapshot, unattributed
+from billing.metering.facts import Fact, Outcome, Rejection, Row, Sent
+from billing.metering.measuring import Measured, measure
+from billing.metering.recording import record
+from billing.metering.rejections import keep as keep_rejected
+from billing.metering.repetition import is_repetition
+from billing.metering.snapshot import Snapshot
+from ledger.errors import InvalidInputError
+from ledger.integrity import refusals
+from ledger.models import Book
+
+CHUNK: Final = (
+    2000  # events a transaction: an interactive hold on the hottest wallet waits no longer
+)
+_OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A batch that has been read and measured; nothing is written yet."""
+
+    catalogue: Snapshot
+    measured: list[Measured]
+    outcome: Outcome
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def ingest(*, book: Book, sent: Iterable[Sent], received_at: datetime) -> Outcome:
+    """
+    Take usage in, each event once, and say what became of every one.
+
+    What is reported accepted, unattributed or rejected is committed. Sending the same again changes
+    nothing: events count by (source, id), whatever the batches. Time missing is ``received_at``.
+    """
+    outcome = Outcome()
+    for prepared in prepare(book=book, sent=sent, received_at=received_at):
+        outcome.add(commit(book=book, prepared=prepared, received_at=received_at))
+    return outcome
+
+
+def prepare(*, book: Book, sent: Iterable[Sent], received_at: datetime) -> Iterator[Prepared]:
+    """Read what was sent, a transaction's worth at a time; needs no lock and writes nothing."""
+    stream = iter(sent)
+    while chunk := list(islice(stream, CHUNK)):
+        yield _prepared(chunk, snapshot.current(book.pk), received_at)
+
+
+def commit(*, book: Book, prepared: Prepared, received_at: datetime) -> Outcome:
+    """Write a prepared batch, all or nothing; may be tried again if it fails."""
+    outcome = replace(prepared.outcome, rows=list(prepared.outcome.rows))
+    rejections = list(prepared.rejections)
+    with refusals(), transaction.atomic():
+        if prepared.measured:
+            _take(book, prepared, received_at, outcome, rejections)
+        if rejections:
+            keep_rejected(book=book, rejections=rejections, at=received_at)
+    for rejection in rejections:
+        is_conflict = rejection.reason == "conflict"
+        outcome.conflicting += is_conflict
+        outcome.rejected += not is_conflict
+        status = "conflict" if is_conflict else "rejected"
+        outcome.rows.append(
+            Row(rejection.index, status, rejection.reason, rejection.detail, rejection.field)
+        )
+    outcome.rows.sort(key=lambda row: row.index)
+    return outcome
+
+
+def _prepared(chunk: Sequence[Sent], catalogue: Snapshot, received_at: datetime) -> Prepared:
+    prepared = Prepared(catalogue, [], Outcome())
+    latest = received_at + timedelta(seconds=settings.METERBOOK_EVENT_CLOCK_SKEW_SECONDS)
+    first: dict[str, Measured] = {}
+    for sent in chunk:
+        if isinstance(sent, Rejection):
+            prepared.rejections.append(sent)
+            continue
+        rejection = _untimely(sent, latest)
+        if rejection is None:
+            try:
+                measures = measure(sent.data, catalogue.meters.get(sent.type, ()))
+            except InvalidInputError as error:
+                rejection = Rejection(
+                    sent.index, "invalid_value", str(error), error.field, sent.raw
+                )
+        if rejection is not None:
+            prepared.rejections.append(rejection)
+            continue
+        key, content = sent.key(catalogue.book_id), sent.content()
+        measured = Measured(sent, key, content, sent.occurred_at or received_at, measures)
+        if (earlier := first.setdefault(key, measured)) is not measured:
+            _repeated(
+                sent, prepared.outcome, prepared.rejections, is_same=earlier.content == content
+            )
+            continue
+        prepared.measured.append(measured)
+    return prepared
+
+
+def _untimely(fact: Fact, latest: datetime) -> Rejection | None:
+    at = fact.occurred_at
+    if at is None or _OLDEST <= at <= latest:
+        return None
+    if at > latest:
+        detail = f"{at.isoformat()} is later than {latest.isoformat()}: check the sender's clock"
+        return Rejection(fact.index, "in_the_future", detail, "time", fact.raw)
+    detail = f"{at.isoformat()} is before 2000: check the sender's clock"
+    return Rejection(fact.index, "too_old", detail, "time", fact.raw)
+
+
+def _repeated(fact: Fact, outcome: Outcome, rejections: list[Rejection], *, is_same: bool) -> None:
+    if is_same:
+        outcome.duplicate += 1
+        outcome.rows.append(Row(fact.index, "duplicate"))
+        return
+    detail = f"source {fact.source!r} and id {fact.external_id!r} stand for other content"
+    rejections.append(Rejection(fact.index, "conflict", detail, "id", fact.raw))
+
+
+def _take(
+    book: Book,
+    prepared: Prepared,
+    received_at: datetime,
+    outcome: Outcome,
+    rejections: list[Rejection],
+) -> None:
+    """Claim what is new, keep what has no customer, record the rest."""
+    batch_id = _next_id()
+    numbered = {batch_id + line: m for line, m in enumerate(prepared.measured, 1)}
+    taken = claims.claim([claims.Claim(m.key, m.content, i) for i, m in numbered.items()])
+    for event_id, measured in list(numbered.items()) if taken else ():
+        if before := taken.get(measured.key):
+            del numbered[event_id]
+            is_same = before.content == measured.content or is_repetition(
+                fact=measured.fact, event_id=before.event_id
+            )
+            _repeated(measured.fact, outcome, rejections, is_same=is_same)
+    numbered = _attributed(book, prepared.catalogue, numbered, received_at, outcome)
+    if numbered:
+        record(
+            book=book,
+            catalogue=prepared.catalogue,
+            batch_id=batch_id,
+            numbered=numbered,
+            received_at=received_at,
+        )
+    outcome.accepted += len(numbered)
+    outcome.unmetered += sum(not m.measures for m in numbered.values())
+
+
+def _attributed(
+    book: Book,
+    catalogue: Snapshot,
+    numbered: dict[int, Measured],
+    received_at: datetime,
+    outcome: Outcome,
+) -> dict[int, Measured]:
+    """Set events of unknown subjects aside, and return the others."""
+    known = catalogue.customers_of(m.fact.subject for m in numbered.values())
+    strangers = {i: m for i, m in numbered.items() if m.fact.subject not in known}
+    if not strangers:
+        return numbered
+    unattributed.keep(book=book, numbered=strangers, received_at=received_at)
+    outcome.unattributed += len(strangers)
+    for measured in strangers.values():
+        detail = f"no customer is mapped to subject {measured.fact.subject!r}"
+        outcome.rows.append(
+            Row(measured.fact.index, "unattributed", "unknown_subject", detail, "subject")
+        )
+    return {i: m for i, m in numbered.items() if i not in strangers}
+
+
+def _next_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_next_id()")
+        return int(cursor.fetchone()[0])

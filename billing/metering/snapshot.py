@@ -1,0 +1,209 @@
+"""
+What ingest must know of a book: its meters, rates, subjects and customers' terms.
+
+Read once and remembered until the catalogue's version moves (``0003_catalogue_version.sql``): a
+batch asks for the version and, as a rule, for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Final, NamedTuple
+
+from django.db import connection
+
+from billing.metering import paths
+from billing.metering.aggregations import OBSERVE, Observe
+from billing.models import BillingProfile, Meter, Rate, RateCard
+from billing.rating.match import Dated, Rates
+from billing.rating.unit import Unit
+
+_REMEMBERED: Final = 500_000  # subjects; they come from outside and have no end
+
+
+class Terms(NamedTuple):
+    """How one customer is priced and pays."""
+
+    rate_card_id: int | None
+    is_credit_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledMeter:
+    """A meter, ready to read events."""
+
+    id: int
+    key: str
+    aggregation: str
+    observe: Observe
+    value_path: paths.Path | None  # none: only the event counts
+    dimension_paths: tuple[paths.Path, ...]
+    unit_id: int
+    scale: int
+    feature_key: str
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Snapshot:
+    """A book's catalogue at one version."""
+
+    version: int
+    book_id: int
+    zone: str
+    base_currency_id: int | None
+    meters: dict[str, list[CompiledMeter]]  # by event type
+    rates: dict[int, Rates]  # by rate card
+    assets: dict[int, int]  # rate card -> the asset its prices are in
+    default_card_id: int | None
+    subjects: dict[str, int] = field(default_factory=dict)
+    terms: dict[int, Terms] = field(default_factory=dict)
+
+    def customers_of(self, subjects: Iterable[str]) -> dict[str, int]:
+        """Return the customers of those subjects that are mapped."""
+        known = self.subjects
+        unknown = [subject for subject in set(subjects) if subject not in known]
+        if unknown:
+            if len(known) > _REMEMBERED:
+                known.clear()
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT key, customer_id FROM billing_subject"
+                    " WHERE book_id = %s AND key = ANY(%s)",
+                    [self.book_id, unknown],
+                )
+                known.update(cursor.fetchall())
+        return known
+
+    def terms_of(self, customers: Iterable[int]) -> dict[int, Terms]:
+        """Return the terms of customers: their own, else their parents', else the book's."""
+        known = self.terms
+        if unknown := [customer for customer in set(customers) if customer not in known]:
+            if len(known) > _REMEMBERED:
+                known.clear()
+            known.update(_terms(unknown, self.default_card_id))
+        return known
+
+
+_snapshots: dict[int, Snapshot] = {}
+_loading = Lock()
+
+
+def current(book_id: int) -> Snapshot:
+    """Return the book's catalogue as it is now; one small query unless it has changed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM billing_catalogueversion")
+        version = cursor.fetchone()[0]
+    snapshot = _snapshots.get(book_id)
+    if snapshot is None or snapshot.version != version:
+        # Loaded after the version was read: at least as new as it, never older.
+        snapshot = _load(book_id, version)
+        if not connection.in_atomic_block:  # what is not committed must not be remembered
+            with _loading:
+                _snapshots[book_id] = snapshot
+    return snapshot
+
+
+def forget() -> None:
+    """Drop what is remembered (for tests that empty the database)."""
+    _snapshots.clear()
+
+
+def _load(book_id: int, version: int) -> Snapshot:
+    meters = list(Meter.objects.filter(book_id=book_id).select_related("unit", "book"))
+    cards = list(RateCard.objects.filter(book_id=book_id))
+    by_type: dict[str, list[CompiledMeter]] = {}
+    for meter in meters:
+        if meter.archived_at is None:
+            by_type.setdefault(meter.event_type, []).append(compiled(meter))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT b.time_zone, a.id FROM ledger_book b"
+            " LEFT JOIN ledger_asset a ON a.code = b.base_currency WHERE b.id = %s",
+            [book_id],
+        )
+        zone, base_currency_id = cursor.fetchone()
+    return Snapshot(
+        version=version,
+        book_id=book_id,
+        zone=zone,
+        base_currency_id=base_currency_id,
+        meters=by_type,
+        rates=_rates(cards, meters),
+        assets={card.pk: card.asset_id for card in cards},
+        default_card_id=next((card.pk for card in cards if card.is_default), None),
+    )
+
+
+def compiled(meter: Meter) -> CompiledMeter:
+    """Make a meter ready to read events."""
+    return CompiledMeter(
+        id=meter.pk,
+        key=meter.key,
+        aggregation=meter.aggregation,
+        observe=OBSERVE[meter.aggregation],
+        value_path=paths.parse(meter.value_path) if meter.value_path else None,
+        dimension_paths=tuple(paths.parse(meter.dimensions[name]) for name in _names(meter)),
+        unit_id=meter.unit_id,
+        scale=meter.unit.scale,
+        feature_key=meter.feature_key,
+        created_at=meter.created_at,
+    )
+
+
+def _names(meter: Meter) -> list[str]:
+    return sorted(meter.dimensions)
+
+
+def _rates(cards: list[RateCard], meters: list[Meter]) -> dict[int, Rates]:
+    dated: dict[int, list[Dated]] = {card.pk: [] for card in cards}
+    for rate in Rate.objects.filter(rate_card__in=cards):
+        dated[rate.rate_card_id].append(dated_of(rate))
+    names = {meter.pk: _names(meter) for meter in meters}
+    return {card_id: Rates(rates, names) for card_id, rates in dated.items()}
+
+
+def dated_of(rate: Rate) -> Dated:
+    """Return a rate as rating sees it."""
+    return Dated(
+        id=rate.pk,
+        meter_id=rate.meter_id,
+        price=Unit(unit_price=rate.unit_price.normalize()),
+        cost=None if rate.unit_cost is None else Unit(unit_price=rate.unit_cost.normalize()),
+        provider=rate.provider,
+        match=rate.match,
+        effective_from=rate.effective_from,
+    )
+
+
+def _terms(customers: list[int], default_card_id: int | None) -> dict[int, Terms]:
+    found: dict[int, tuple[int | None, str | None]] = dict.fromkeys(customers, (None, None))
+    with connection.cursor() as cursor:
+        cursor.execute(_TERMS, [customers])
+        for customer_id, card_id, settlement in cursor.fetchall():  # nearest ancestor first
+            card, way = found[customer_id]
+            found[customer_id] = (card or card_id, way or settlement)
+    return {
+        customer_id: Terms(
+            rate_card_id=card or default_card_id,
+            is_credit_only=way == BillingProfile.Settlement.CREDIT_ONLY,
+        )
+        for customer_id, (card, way) in found.items()
+    }
+
+
+_TERMS: Final = """
+    WITH RECURSIVE above AS (
+        SELECT id AS customer_id, id AS node, parent_id, 0 AS depth
+        FROM ledger_customer WHERE id = ANY(%s)
+        UNION ALL
+        SELECT a.customer_id, p.id, p.parent_id, a.depth + 1
+        FROM above a JOIN ledger_customer p ON p.id = a.parent_id
+    )
+    SELECT a.customer_id, f.rate_card_id, f.settlement
+    FROM above a JOIN billing_billingprofile f ON f.customer_id = a.node
+    ORDER BY a.customer_id, a.depth
+"""
