@@ -33,12 +33,13 @@ def sink(*, kind: str, funding: str) -> str:
     return PROMOTIONAL if funding == CreditGrant.Funding.PROMOTIONAL else BREAKAGE
 
 
-def passed(*, instant: str) -> str:
+def passed(*, instant: str, comes_back: bool) -> str:
     """
     Return SQL for what went from lot ``g`` to accounts of the book at an instant, sign and all.
 
     A subquery for LATERAL: rows of (id, account_id, amount), amounts above zero leaving the lot.
-    What reversals of those transactions moved is among them, whenever they came.
+    What came back at that instant is left out unless it ``comes_back``. What reversals of those
+    transactions moved is among them, whenever they came.
     """
     return f"""(
         WITH direct AS (
@@ -48,7 +49,7 @@ def passed(*, instant: str) -> str:
             UNION ALL
             SELECT id, transaction_id, debit_account_id, -amount FROM ledger_entry
             WHERE credit_account_id = g.account_id AND effective_at = {instant}
-              AND credit_account_id >= 4611686018427387904
+              AND credit_account_id >= 4611686018427387904 AND {comes_back}
         )
         SELECT id, account_id, amount FROM direct
         UNION

@@ -135,7 +135,7 @@ def lost_to_expiry(account_ids: Iterable[int]) -> dict[int, Lost]:
 _LOST: Final = f"""
     SELECT g.account_id, sink.id, sum(p.amount)
     FROM wallets_creditgrant g
-    CROSS JOIN LATERAL {passed(instant="g.expires_at")} p
+    CROSS JOIN LATERAL {passed(instant="g.expires_at", comes_back=True)} p
     JOIN ledger_account sink ON sink.id = p.account_id AND sink.purpose = ANY(%s)
     WHERE g.account_id = ANY(%s) AND g.expired_at IS NOT NULL
     GROUP BY g.account_id, sink.id

@@ -168,14 +168,14 @@ _ROWS: Final = f"""
     ) granted ON true
     LEFT JOIN LATERAL (
         SELECT sum(p.amount) AS amount
-        FROM {passed(instant="g.expires_at")} p
+        FROM {passed(instant="g.expires_at", comes_back=True)} p
         JOIN ledger_account sink ON sink.id = p.account_id AND sink.purpose = ANY(%(sinks)s)
         WHERE g.expired_at IS NOT NULL
           AND (%(before)s::timestamptz IS NULL OR g.expires_at < %(before)s)
     ) expired ON true
     LEFT JOIN LATERAL (
         SELECT sum(p.amount) AS amount
-        FROM {passed(instant="g.voided_at")} p
+        FROM {passed(instant="g.voided_at", comes_back=False)} p
         JOIN ledger_account source ON source.id = p.account_id AND source.purpose = ANY(%(sources)s)
         WHERE g.voided_at IS NOT NULL
           AND (%(before)s::timestamptz IS NULL OR g.voided_at < %(before)s)

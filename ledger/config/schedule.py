@@ -17,7 +17,15 @@ QUEUE = "meterbook"
 JOBS: tuple[Job, ...] = (
     Job(name=HEARTBEAT, task="ledger.tasks.heartbeat", every=timedelta(seconds=15)),
     Job(name="relay_outbox", task="ledger.tasks.relay_outbox", every=timedelta(seconds=10)),
+    Job(name="seal", task="ledger.tasks.seal", every=timedelta(seconds=10)),
+    Job(name="fold", task="ledger.tasks.fold", every=timedelta(seconds=10)),
+    Job(
+        name="ensure_partitions",
+        task="ledger.tasks.ensure_partitions",
+        every=timedelta(hours=1),
+    ),
     Job(name="prune", task="ledger.tasks.prune", every=timedelta(hours=1)),
+    Job(name="sweep_wallets", task="wallets.tasks.sweep", every=timedelta(hours=1)),
 )
 
 # Outbox topic → the function that handles a row of it: called as handler(key=…, payload=…).

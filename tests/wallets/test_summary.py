@@ -121,6 +121,13 @@ def test_a_void_counts_from_when_it_was_made(wallet):
     assert then(wallet, START + TICK) == Figures(granted=100, voided=100)
 
 
+def test_a_void_at_the_instant_of_the_grant_is_a_void():
+    wallet = factories.wallet()
+    grants.void(grant=factories.grant(wallet=wallet, amount=100), at=NOON)
+
+    assert now(wallet, NOON) == Figures(granted=100, voided=100)
+
+
 def test_overdraft_that_credit_covered_counts_as_used(wallet):
     use(wallet.customer, 30, at=NOON)
     factories.grant(wallet=wallet, amount=100, at=START)

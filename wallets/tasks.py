@@ -1,0 +1,18 @@
+"""Work on wallets that runs by the clock."""
+
+import structlog
+from celery import shared_task
+from django.utils.timezone import now
+
+from wallets import expiry, overdraft
+
+logger = structlog.get_logger(__name__)
+
+
+@shared_task
+def sweep(**_later: object) -> None:
+    """Close expired lots, then settle overdrafts; safe to run twice, late, or concurrently."""
+    at = now()
+    closed = expiry.close_expired(at=at)
+    settled = overdraft.settle(at=at)
+    logger.info("wallets swept", closed=closed, overdrafts_settled=settled)
