@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
-from ledger import jobs, outbox
+from ledger import folding, jobs, outbox, partitions, sealing
 from ledger.periodic import Job
 
 logger = structlog.get_logger(__name__)
@@ -59,6 +59,27 @@ def prune(**_later: object) -> None:
     runs = jobs.prune(jobs=settings.JOBS, at=now())
     rows = outbox.prune(at=now())
     logger.info("pruned", job_runs=runs, outbox_rows=rows)
+
+
+@shared_task
+def seal(**_later: object) -> None:
+    """Chain what has become final since the last seal."""
+    if sealed := sealing.seal(at=now()):
+        logger.info("journal sealed", transactions=sealed)
+
+
+@shared_task
+def fold(**_later: object) -> None:
+    """Fold the deltas of what has become final into buckets and balances."""
+    if folded := folding.fold():
+        logger.info("deltas folded", transactions=folded)
+
+
+@shared_task
+def ensure_partitions(**_later: object) -> None:
+    """Make the coming months' partitions."""
+    if made := partitions.ensure(at=now()):
+        logger.info("partitions made", partitions=made)
 
 
 def _relay(topic: str, handler: str) -> int:
