@@ -235,6 +235,12 @@ def value_of(aggregation: str, readings: Iterable[Reading], scale: int = SCALE) 
     return running_over(aggregation, readings, scale).value
 
 
+def average(total: Decimal, count: int, scale: int) -> Decimal:
+    """Return what ``count`` readings are on average, half-even at ``scale`` places."""
+    quotient = _AVERAGING.divide(total, Decimal(count))
+    return quotient.quantize(ONE.scaleb(-scale), context=_AVERAGING)
+
+
 def recompute(aggregation: str, state: Running, remaining: Iterable[Reading]) -> Decimal:
     """Bring a state to what the remaining readings give, and return the change."""
     fresh = running_over(aggregation, remaining, state.scale)
@@ -251,10 +257,7 @@ def _become(state: Running, value: Decimal) -> Decimal:
 
 
 def _average(state: Running) -> Decimal:
-    if not state.count:
-        return ZERO
-    quotient = _AVERAGING.divide(state.total, Decimal(state.count))
-    return quotient.quantize(ONE.scaleb(-state.scale), context=_AVERAGING)
+    return average(state.total, state.count, state.scale) if state.count else ZERO
 
 
 def _written(held: object) -> str:

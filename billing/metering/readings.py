@@ -1,0 +1,76 @@
+"""
+What a meter reads from stored events, as SQL.
+
+``billing.metering.measuring`` reads an event as it arrives; this says the same to the database.
+Values and labels have been checked by then: an event that a meter cannot read was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from billing.metering import paths
+from billing.models import Meter
+
+QUARTER_MINUTES: Final = 15
+UNIQUE: Final = Meter.Aggregation.UNIQUE_COUNT
+LATEST: Final = Meter.Aggregation.LATEST
+
+
+class Reading(NamedTuple):
+    """A SELECT of what a meter reads from events, and its parameters."""
+
+    sql: str  # to be formatted with ``events``, a relation or a subquery that has their columns
+    parameters: dict[str, Any]
+
+
+def of(meter: Meter, dimensions: Sequence[str]) -> Reading:
+    """
+    Select the readings of a meter: id, customer_id, subject, occurred_at, key, value, counted.
+
+    The labels of ``dimensions`` are the columns d0, d1, …; events that the meter does not count,
+    and those that were voided or amended, are left out.
+    """
+    parameters: dict[str, Any] = {
+        "book": meter.book_id,
+        "type": meter.event_type,
+        "since": meter.created_at,
+        "until": meter.archived_at,
+    }
+    labels = "".join(
+        f", billing_label({_at(meter.dimensions[name], f'd{place}_', parameters)}) AS d{place}"
+        for place, name in enumerate(dimensions)
+    )
+    value, counted = "1::numeric", "''"
+    if meter.aggregation == UNIQUE:
+        counted = f"billing_label({_at(meter.value_path, 'v', parameters)})"
+    elif meter.value_path:
+        value = f"billing_number({_at(meter.value_path, 'v', parameters)})"
+    return Reading(
+        _SELECT.replace("LABELS", labels).replace("VALUE", value).replace("COUNTED", counted),
+        parameters,
+    )
+
+
+def _at(path: str, prefix: str, parameters: dict[str, Any]) -> str:
+    """Step from member to member: ``#>`` would also step into lists."""
+    steps = "e.data"
+    for place, name in enumerate(paths.parse(path)):
+        parameters[f"{prefix}{place}"] = name
+        steps += f" -> %({prefix}{place})s::text"
+    return f"({steps})"
+
+
+_SELECT: Final = """
+    SELECT * FROM (
+        SELECT e.id, e.customer_id, e.subject, e.occurred_at,
+               e.source || E'\\n' || e.external_id AS key,
+               VALUE AS value, COUNTED AS counted LABELS
+        FROM {events} e
+        WHERE e.book_id = %(book)s AND e.type = %(type)s AND e.received_at >= %(since)s
+          AND (%(until)s::timestamptz IS NULL OR e.received_at < %(until)s)
+          AND NOT EXISTS (SELECT FROM billing_correction c WHERE c.event_id = e.id)
+        OFFSET 0) reading
+    WHERE abs(value) < 1e26 AND counted IS NOT NULL
+"""
