@@ -1,7 +1,6 @@
 """Work that runs outside of requests: the periodic jobs' frame, the outbox, housekeeping."""
 
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
 
 import structlog
 from celery import current_app, shared_task
@@ -85,7 +84,8 @@ def ensure_partitions(**_later: object) -> None:
 def _relay(topic: str, handler: str) -> int:
     handle = import_string(handler)
     handled = 0
-    while rows := outbox.claim(topic=topic, limit=BATCH, at=now()):
+    lease = timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+    while rows := outbox.claim(topic=topic, limit=BATCH, at=now(), lease=lease):
         for row in rows:
             try:
                 handle(key=row.key, payload=row.payload)
@@ -98,6 +98,5 @@ def _relay(topic: str, handler: str) -> int:
     return handled
 
 
-@cache
 def _jobs() -> dict[str, Job]:
     return {job.name: job for job in settings.JOBS}

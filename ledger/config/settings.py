@@ -189,7 +189,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Work outside of requests ----------------------------------------------------------
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "database://ours")
+CELERY_BROKER_URL = env.text(
+    "CELERY_BROKER_URL", "memory://" if IS_TESTING else "database://ours"
+)
 CELERY_BROKER_TRANSPORT_OPTIONS = schedule.transport_options(
     CELERY_BROKER_URL, visibility=env.whole("METERBOOK_VISIBILITY_SECONDS", 300, least=1)
 )
@@ -208,6 +210,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 JOBS = schedule.JOBS
 OUTBOX_HANDLERS = schedule.OUTBOX_HANDLERS
+OUTBOX_LEASE_SECONDS = env.whole("METERBOOK_OUTBOX_LEASE_SECONDS", 300, least=1)
 
 # --- Readiness -------------------------------------------------------------------------
 READY_WORKER_SECONDS = env.whole("METERBOOK_READY_WORKER_SECONDS", 90, least=1)

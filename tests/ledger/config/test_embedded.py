@@ -1,5 +1,6 @@
 """The embedded server starts, is shared, survives and recovers."""
 
+import functools
 import os
 import signal
 import socket
@@ -26,13 +27,22 @@ print(server.port)
 """
 
 
+@pytest.fixture(scope="module")
+def settled():
+    """An installation that tests only look at."""
+    with processes.own_home() as home:
+        embedded.ensure(home)
+        yield home
+
+
 def postmaster(home):
     noted = doctoring.living(home.data)
     assert noted is not None
     return psutil.Process(noted.pid)
 
 
-def test_server_is_durable_checksummed_and_sorts_alike_everywhere(home, ask):
+def test_server_is_durable_checksummed_and_sorts_alike_everywhere(settled):
+    ask = functools.partial(processes.ask, settled)
     wanted = {
         "fsync": "on",
         "full_page_writes": "on",
@@ -51,8 +61,8 @@ def test_server_is_durable_checksummed_and_sorts_alike_everywhere(home, ask):
     assert ask("SELECT upper('é') = 'É'") == [(True,)]
 
 
-def test_nobody_enters_without_a_password(home):
-    server = embedded.ensure(home)
+def test_nobody_enters_without_a_password(settled):
+    server = embedded.ensure(settled)
 
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(f"postgresql://{embedded.OWNER}@127.0.0.1:{server.port}/postgres")
@@ -60,17 +70,16 @@ def test_nobody_enters_without_a_password(home):
         psycopg.connect(f"postgresql://{embedded.APP}:guess@127.0.0.1:{server.port}/meterbook")
 
 
-def test_secrets_are_for_their_owner_alone(home):
-    embedded.ensure(home)
-
-    secrets = list(home.store.glob("*.password"))
+def test_secrets_are_for_their_owner_alone(settled):
+    secrets = list(settled.store.glob("*.password"))
 
     assert len(secrets) == 2
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
 
 
-def test_application_is_a_plain_login_in_its_group(home, ask):
-    assert ask(
+def test_application_is_a_plain_login_in_its_group(settled):
+    assert processes.ask(
+        settled,
         "SELECT rolsuper, rolcreatedb, rolcreaterole, pg_has_role(oid, 'meterbook_app', 'member')"
         " FROM pg_roles WHERE rolname = %s",
         embedded.APP,
@@ -150,8 +159,10 @@ def test_server_stops_cleanly_and_only_once(home):
     assert "shut down\n" in said.replace(" " * 15, "")
 
 
-def test_port_taken_meanwhile_is_given_up(home):
+def test_port_is_kept_unless_somebody_took_it(home):
     port = embedded.ensure(home).port
+    embedded.stop(home)
+    assert embedded.ensure(home).port == port
     embedded.stop(home)
     with socket.socket() as taken:
         taken.bind((embedded.HOST, port))
@@ -160,16 +171,9 @@ def test_port_taken_meanwhile_is_given_up(home):
         assert embedded.ensure(home).port != port
 
 
-def test_port_is_kept_over_a_restart(home):
-    port = embedded.ensure(home).port
-    embedded.stop(home)
-
-    assert embedded.ensure(home).port == port
-
-
 def test_data_of_another_major_release_are_refused(home):
-    embedded.ensure(home)
-    embedded.stop(home)
+    home.prepare()
+    home.data.mkdir()
     (home.data / "PG_VERSION").write_text("13\n")
 
     with pytest.raises(embedded.EmbeddedError, match="PostgreSQL 13.*METERBOOK_PG_BIN"):
@@ -186,11 +190,9 @@ def test_interrupted_founding_is_made_anew(home, ask):
 
 
 @as_root
-def test_as_root_the_server_has_an_account_of_its_own(home):
-    embedded.ensure(home)
-
-    assert postmaster(home).uids().real == account.SERVER_UID
-    assert home.data.stat().st_uid == account.SERVER_UID
+def test_as_root_the_server_has_an_account_of_its_own(settled):
+    assert postmaster(settled).uids().real == account.SERVER_UID
+    assert settled.data.stat().st_uid == account.SERVER_UID
 
 
 @as_root
