@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from psycopg.errors import UniqueViolation
 
 from ledger.errors import (
@@ -20,6 +20,7 @@ from ledger.errors import (
     InsufficientBalanceError,
     NotFoundError,
     PeriodClosedError,
+    TransientError,
 )
 
 _ERRORS: Final[dict[str, type[DomainError]]] = {
@@ -30,6 +31,12 @@ _ERRORS: Final[dict[str, type[DomainError]]] = {
     "ledger_transaction_reverses_id_key": AlreadyReversedError,
     "ledger_receipt_pkey": ConflictError,
 }
+# Nothing was written, and the same may work in a moment.
+_PASSING: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+)
 _FAILING_ROW: Final = re.compile(r"Failing row contains \((\d+)")
 
 
@@ -38,6 +45,11 @@ def refusals() -> Iterator[None]:
     """Turn the database's refusals into domain errors; others pass through."""
     try:
         yield
+    except (OperationalError, psycopg.OperationalError) as error:
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__
+        if isinstance(cause, _PASSING):
+            raise TransientError from error
+        raise
     except (IntegrityError, psycopg.IntegrityError) as error:  # COPY raises the driver's own
         cause = error if isinstance(error, psycopg.Error) else error.__cause__
         if not isinstance(cause, psycopg.Error):

@@ -38,9 +38,8 @@ def claim(claims: Sequence[Claim]) -> dict[str, Taken]:
     """
     ordered = sorted(claims)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            with cursor.copy("COPY billing_eventkey (key, content, event_id) FROM STDIN") as copy:
-                copy.write("".join([f"{key}\t{said}\t{event}\n" for key, said, event in ordered]))
+        with transaction.atomic(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.write("".join([f"{key}\t{said}\t{event}\n" for key, said, event in ordered]))
     except psycopg.errors.UniqueViolation:
         return _claim_free(ordered)
     return {}
@@ -59,6 +58,7 @@ def _claim_free(ordered: Iterable[Claim]) -> dict[str, Taken]:
         return {row[0].hex: Taken(row[1], row[2]) for row in cursor.fetchall()}
 
 
+_COPY: Final = "COPY billing_eventkey (key, content, event_id) FROM STDIN"
 _INSERT: Final = """
     INSERT INTO billing_eventkey (key, content, event_id)
     SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS c (key, content, event_id)

@@ -17,8 +17,8 @@ from django.db import IntegrityError, connection, transaction
 from billing.metering import accruals, recording, snapshot, unique_values, writing
 from billing.metering.accruals import Series
 from billing.metering.aggregations import RETRACT, Reading, recompute
-from billing.metering.history import fact_of, standing
 from billing.metering.facts import Fact
+from billing.metering.history import fact_of, standing
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import Item, Work
 from billing.models import Accrual, Correction, Rate, UsageBatch, UsageEvent

@@ -14,6 +14,7 @@ REASONS: Final = {
     "in_the_future": "it happened later than the clocks may differ",
     "too_old": "it happened before 2000",
     "conflict": "the same source and id have been taken with other content",
+    "subject_not_allowed": "the key that sent it may not speak for its subject",
     "too_large": "it is larger than an event may be",
 }
 

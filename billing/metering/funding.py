@@ -1,8 +1,9 @@
 """
 Who pays for what usage costs: credit by burn order, then the account, then an overdraft.
 
-What has been used is always recorded: an amount that neither lots nor the credit limit cover stands
-on the customer's overdraft account, in the open. Negative amounts go back where the money came from.
+What has been used is always recorded: an amount that neither lots nor the credit limit cover
+stands on the customer's overdraft account, in the open. Negative amounts go back where the money
+came from.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from billing.metering.recording import record
 from billing.metering.rejections import keep as keep_rejected
 from billing.metering.repetition import is_repetition
 from billing.metering.snapshot import Snapshot
-from ledger.errors import InvalidInputError
+from ledger.errors import InvalidInputError, TransientError
 from ledger.integrity import refusals
 from ledger.models import Book
 
@@ -47,28 +47,60 @@ class Prepared:
     rejections: list[Rejection] = field(default_factory=list)
 
 
-def ingest(*, book: Book, sent: Iterable[Sent], received_at: datetime) -> Outcome:
+def ingest(
+    *,
+    book: Book,
+    sent: Iterable[Sent],
+    received_at: datetime,
+    reach: frozenset[int] | None = None,
+) -> Outcome:
     """
     Take usage in, each event once, and say what became of every one.
 
     What is reported accepted, unattributed or rejected is committed. Sending the same again changes
     nothing: events count by (source, id), whatever the batches. Time missing is ``received_at``.
+    With ``reach``, only subjects of those customers are taken.
     """
     outcome = Outcome()
-    for prepared in prepare(book=book, sent=sent, received_at=received_at):
+    for prepared in prepare(book=book, sent=sent, received_at=received_at, reach=reach):
         outcome.add(commit(book=book, prepared=prepared, received_at=received_at))
     return outcome
 
 
-def prepare(*, book: Book, sent: Iterable[Sent], received_at: datetime) -> Iterator[Prepared]:
+def prepare(
+    *,
+    book: Book,
+    sent: Iterable[Sent],
+    received_at: datetime,
+    reach: frozenset[int] | None = None,
+) -> Iterator[Prepared]:
     """Read what was sent, a transaction's worth at a time; needs no lock and writes nothing."""
     stream = iter(sent)
     while chunk := list(islice(stream, CHUNK)):
-        yield _prepared(chunk, snapshot.current(book.pk), received_at)
+        catalogue = snapshot.current(book.pk)
+        prepared = Prepared(catalogue, [], Outcome())
+        if reach is not None:
+            chunk = _within(reach, chunk, prepared)
+        yield _prepared(chunk, prepared, received_at)
 
 
 def commit(*, book: Book, prepared: Prepared, received_at: datetime) -> Outcome:
-    """Write a prepared batch, all or nothing; may be tried again if it fails."""
+    """
+    Write a prepared batch, all or nothing.
+
+    Raises:
+        TransientError: nothing was written, in several attempts; the same may be sent again.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _commit(book, prepared, received_at)
+        except TransientError:
+            if attempt == _ATTEMPTS - 1 or connection.in_atomic_block:
+                raise
+    raise AssertionError("every attempt returns or raises")
+
+
+def _commit(book: Book, prepared: Prepared, received_at: datetime) -> Outcome:
     outcome = replace(prepared.outcome, rows=list(prepared.outcome.rows))
     rejections = list(prepared.rejections)
     with refusals(), transaction.atomic():
@@ -88,8 +120,23 @@ def commit(*, book: Book, prepared: Prepared, received_at: datetime) -> Outcome:
     return outcome
 
 
-def _prepared(chunk: Sequence[Sent], catalogue: Snapshot, received_at: datetime) -> Prepared:
-    prepared = Prepared(catalogue, [], Outcome())
+def _within(reach: frozenset[int], chunk: Sequence[Sent], prepared: Prepared) -> list[Sent]:
+    """Refuse the subjects that are not of these customers, whether others' or nobody's."""
+    subjects = [sent.subject for sent in chunk if isinstance(sent, Fact)]
+    owners = prepared.catalogue.customers_of(subjects)
+    allowed: list[Sent] = []
+    for sent in chunk:
+        if isinstance(sent, Fact) and owners.get(sent.subject) not in reach:
+            detail = f"this key may not send usage of subject {sent.subject!r}"
+            refused = Rejection(sent.index, "subject_not_allowed", detail, "subject", sent.raw)
+            prepared.rejections.append(refused)
+        else:
+            allowed.append(sent)
+    return allowed
+
+
+def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) -> Prepared:
+    catalogue = prepared.catalogue
     latest = received_at + timedelta(seconds=settings.METERBOOK_EVENT_CLOCK_SKEW_SECONDS)
     first: dict[str, Measured] = {}
     for sent in chunk:

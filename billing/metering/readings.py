@@ -2,7 +2,8 @@
 What a meter reads from stored events, as SQL.
 
 ``billing.metering.measuring`` reads an event as it arrives; this says the same to the database.
-Values and labels have been checked by then: an event that a meter cannot read was refused.
+Values and labels have been checked by then: an event that a meter cannot read was refused. Which
+meters counted an event is known from the accruals that it moved.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ def of(meter: Meter, dimensions: Sequence[str]) -> Reading:
     parameters: dict[str, Any] = {
         "book": meter.book_id,
         "type": meter.event_type,
-        "since": meter.created_at,
-        "until": meter.archived_at,
+        "meter": meter.pk,
     }
     labels = "".join(
         f", billing_label({_at(meter.dimensions[name], f'd{place}_', parameters)}) AS d{place}"
@@ -68,8 +68,9 @@ _SELECT: Final = """
                e.source || E'\\n' || e.external_id AS key,
                VALUE AS value, COUNTED AS counted LABELS
         FROM {events} e
-        WHERE e.book_id = %(book)s AND e.type = %(type)s AND e.received_at >= %(since)s
-          AND (%(until)s::timestamptz IS NULL OR e.received_at < %(until)s)
+        WHERE e.book_id = %(book)s AND e.type = %(type)s
+          AND EXISTS (SELECT FROM billing_accrual a
+                      WHERE a.id = ANY(e.accrual_ids) AND a.meter_id = %(meter)s)
           AND NOT EXISTS (SELECT FROM billing_correction c WHERE c.event_id = e.id)
         OFFSET 0) reading
     WHERE abs(value) < 1e26 AND counted IS NOT NULL

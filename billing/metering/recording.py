@@ -1,8 +1,8 @@
 """
 From new events to entries: quantify, rate, fund, post.
 
-An event's quantity is the change of its series' running value; its price is the change of the amount
-of that value. Events are taken in the order they happened, so that a batch gives what its
+An event's quantity is the change of its series' running value; its price is the change of the
+amount of that value. Events are taken in the order they happened, so that a batch gives what its
 events would give one by one.
 """
 

@@ -97,7 +97,12 @@ def _fold_batches(batches: Sequence[_Final]) -> None:
 def _fold_corrections(corrections: Sequence[_Final]) -> None:
     corrected = {"corrected": [correction.extent for correction in corrections]}
     for meter in _meters(_TYPES_OF_CORRECTED, corrected):
-        mine = {**corrected, "meter": meter.pk, "book": meter.book_id, "type": meter.event_type}
+        mine: dict[str, Any] = {
+            **corrected,
+            "meter": meter.pk,
+            "book": meter.book_id,
+            "type": meter.event_type,
+        }
         with connection.cursor() as cursor:
             cursor.execute(_CLEAR, mine)
         _add(meter, _OF_CORRECTED, {**corrected, "name": BATCHES})
@@ -125,9 +130,7 @@ def _add(meter: Meter, events: str, parameters: dict[str, Any]) -> None:
         .replace("LATEST", _LATEST if is_latest else _NO_LATEST)
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            query, {**parameters, **reading.parameters, "meter": meter.pk, "names": names}
-        )
+        cursor.execute(query, {**parameters, **reading.parameters, "names": names})
 
 
 _OPEN: Final = """

@@ -67,6 +67,8 @@ def _specs(catalogue: Snapshot, series: Series, what: Sold) -> list[Spec]:
     specs.append(Spec(book_id, None, "usage_revenue", what.asset_id, product))
     if rate.cost is not None and catalogue.base_currency_id is not None:
         supply = supply_of(rate.provider, product)
-        for purpose in ("cost_of_revenue", "accrued_provider_cost"):
-            specs.append(Spec(book_id, None, purpose, catalogue.base_currency_id, supply))
+        specs += [
+            Spec(book_id, None, purpose, catalogue.base_currency_id, supply)
+            for purpose in ("cost_of_revenue", "accrued_provider_cost")
+        ]
     return specs

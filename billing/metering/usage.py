@@ -87,7 +87,6 @@ def query(
     reading = readings.of(meter, dimensions)
     parameters: dict[str, Any] = {
         **reading.parameters,
-        "meter": meter.pk,
         "from": cuts[0],
         "to": cuts[-1],
         "first": _floor(cuts[0]),

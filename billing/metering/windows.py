@@ -49,7 +49,7 @@ def cuts(
         shown = f"{starts_at.isoformat()} – {ends_at.isoformat()}"
         raise InvalidInputError(field="from", value=shown, remedy=remedy)
     at, ends_at = starts_at.astimezone(UTC), ends_at.astimezone(UTC)
-    found = []
+    found: list[datetime] = []
     while at < ends_at:
         if len(found) == MOST:
             remedy = f"ask for at most {MOST:,} windows at a time"

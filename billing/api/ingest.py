@@ -1,0 +1,131 @@
+"""
+POST /api/v1/events: usage events in, at gateway speed.
+
+A plain Django view: one CloudEvent (structured or binary mode), a JSON batch of them, or
+newline-delimited JSON, perhaps gzipped. Accepted means committed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict
+from http import HTTPStatus
+from itertools import islice
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.timezone import now
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from rest_framework import exceptions
+
+from billing.metering import decode, ingest
+from billing.metering.facts import Outcome, Sent
+from ledger.api import problems
+from ledger.api.authentication import identify
+from ledger.api.caller import Caller
+from ledger.models import ApiKey
+
+MAX_EVENTS: Final = 10_000
+MAX_BYTES: Final = 32 * 1024 * 1024  # decompressed
+_LINES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+_BATCH: Final = "application/cloudevents-batch+json"
+_ONE: Final = "application/cloudevents+json"
+_KINDS: Final = ", ".join((_ONE, _BATCH, "application/json", *sorted(_LINES)))
+
+
+class TooLargeError(exceptions.APIException):
+    """More than one request may carry."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "body_too_large"
+    default_detail = f"Send at most {MAX_EVENTS} events and {MAX_BYTES} bytes in a request."
+
+
+@csrf_exempt  # authenticated by key, never by cookie
+def events(request: HttpRequest) -> HttpResponse:
+    """Take usage in and say what became of every event that was not simply accepted."""
+    try:
+        caller = _caller(request)
+        sent = _read(request)
+        outcome = ingest.ingest(book=caller.book, sent=sent, received_at=now(), reach=caller.reach)
+    except Exception as error:  # becomes a problem document; what is unknown is logged there
+        return problems.response(request, error)
+    return _answer(request, outcome)
+
+
+events = require_POST(events)
+
+
+def _caller(request: HttpRequest) -> Caller:
+    caller = identify(request)
+    if caller is None:
+        raise exceptions.NotAuthenticated
+    if ApiKey.Scope.INGEST not in caller.scopes:
+        raise exceptions.PermissionDenied("This key may not ingest.")
+    return caller
+
+
+def _read(request: HttpRequest) -> list[Sent]:
+    sent = list(islice(_decoded(request), MAX_EVENTS + 1))
+    if len(sent) > MAX_EVENTS:
+        raise TooLargeError
+    return sent
+
+
+def _decoded(request: HttpRequest) -> Iterable[Sent]:
+    body = _body(request)
+    kind = (request.content_type or "application/json").lower()
+    if "ce-id" in request.headers or "ce-specversion" in request.headers:
+        return [decode.binary({k.lower(): v for k, v in request.headers.items()}, body)]
+    if kind in _LINES:
+        return decode.lines(body.splitlines())
+    if kind == _BATCH or (kind == "application/json" and body.lstrip()[:1] == b"["):
+        return decode.batch(body)
+    if kind in (_ONE, "application/json"):
+        return [decode.structured(body)]
+    raise exceptions.UnsupportedMediaType(kind, detail=f"Send one of: {_KINDS}.")
+
+
+def _body(request: HttpRequest) -> bytes:
+    if int(request.headers.get("Content-Length") or 0) > MAX_BYTES:
+        raise TooLargeError
+    raw = request.body
+    coding = request.headers.get("Content-Encoding", "identity").lower()
+    if coding == "identity":
+        return raw
+    if coding != "gzip":
+        raise exceptions.UnsupportedMediaType(coding, detail="Send plain or gzip.")
+    return _unzipped(raw)
+
+
+def _unzipped(raw: bytes) -> bytes:
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        body = unzip.decompress(raw, MAX_BYTES)
+    except zlib.error as error:
+        raise exceptions.ParseError(f"The body is not gzip: {error}.") from error
+    if unzip.unconsumed_tail or not unzip.eof:
+        raise TooLargeError if unzip.unconsumed_tail else exceptions.ParseError("gzip ends early.")
+    return body
+
+
+def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
+    written = asdict(outcome)
+    refused = outcome.rejected + outcome.conflicting
+    if not refused or outcome.accepted or outcome.duplicate or outcome.unattributed:
+        return JsonResponse(written)
+    only_conflicts = not outcome.rejected
+    status = HTTPStatus.CONFLICT if only_conflicts else HTTPStatus.UNPROCESSABLE_ENTITY
+    document = problems.document(
+        request,
+        status,
+        code="events_conflict" if only_conflicts else "events_rejected",
+        detail="Nothing was taken; every event is kept as a dead letter with its reason.",
+        errors=[
+            {"field": row.field, "code": row.reason, "detail": row.detail, "index": row.index}
+            for row in outcome.rows
+        ],
+    )
+    return JsonResponse(document | written, status=status, content_type=problems.MEDIA_TYPE)
