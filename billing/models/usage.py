@@ -53,6 +53,7 @@ class UsageEvent(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("correct_usageevent", "Can void or amend a usage event")]
 
     def __str__(self) -> str:
         return f"{self.source} {self.external_id}"

@@ -182,6 +182,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "AssetKind": "ledger.models.books.Asset.Kind",
+        "CustomerKind": "ledger.models.customers.Customer.Kind",
+        "CorrectionKind": "billing.models.usage.Correction.Kind",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "ledger.api.schema.finish",

@@ -41,6 +41,7 @@ class Transaction(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("reverse_transaction", "Can reverse a transaction")]
         constraints = [
             models.UniqueConstraint(fields=["book", "key"], name="ledger_transaction_key"),
         ]

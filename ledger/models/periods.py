@@ -25,6 +25,7 @@ class Period(models.Model):
 
     class Meta:
         ordering = ["-starts_at"]
+        permissions = [("close_period", "Can close and reopen a period")]
         constraints = [
             models.UniqueConstraint(fields=["book", "starts_at"], name="ledger_period_start"),
             models.CheckConstraint(

@@ -65,6 +65,7 @@ class CreditGrant(models.Model):
 
     class Meta:
         ordering = ["id"]
+        permissions = [("void_creditgrant", "Can void a credit grant")]
         constraints = [
             models.UniqueConstraint(fields=["wallet", "key"], name="wallets_grant_key"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="wallets_grant_amount_positive"),
