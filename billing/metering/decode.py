@@ -2,7 +2,7 @@
 CloudEvents 1.0 from bytes: one, a batch, lines of them, or HTTP headers and a body (pure).
 
 Each part of a batch stands alone: what cannot be read becomes a Rejection with its reason, and the
-rest is taken. Numbers are decoded exactly (``paths.decimal``); those no database can hold are refused.
+rest is taken. Numbers are decoded exactly; those that no database can hold are refused.
 
 Source: CloudEvents 1.0.2, JSON event format and HTTP protocol binding (structured, batched and
 binary content modes).
@@ -90,36 +90,11 @@ def binary(headers: Mapping[str, str], body: bytes) -> Sent:
 
 def one(raw: bytes, index: int) -> Sent:
     """Read one event from its JSON."""
-    if len(raw) > MAX_EVENT_BYTES:
-        limit = f"an event may have {MAX_EVENT_BYTES} bytes, this has {len(raw)}"
-        return Rejection(index, "too_large", limit, "", raw[:MAX_EVENT_BYTES])
     try:
-        event = _envelope.decode(raw)
-    except msgspec.ValidationError as error:
-        return Rejection(index, "invalid_event", str(error), _field(error), raw)
-    except _UNREADABLE as error:
-        return Rejection(index, "malformed", f"not a JSON object: {error}", "", raw)
-    if problem := _refused(event):
-        return Rejection(index, "invalid_event", problem[1], problem[0], raw)
-    try:
-        data = _payload.decode(event.data)
-    except msgspec.ValidationError as error:
-        return Rejection(index, "invalid_event", f"data must be an object: {error}", "data", raw)
-    except _UNREADABLE as error:
-        return Rejection(index, "invalid_event", f"data cannot be kept: {error}", "data", raw)
-    if _NULL_ESCAPE in raw and _has_null(event, data):
-        return Rejection(index, "invalid_event", "text holds the null character", "", raw)
-    return Fact(
-        index=index,
-        source=event.source,
-        external_id=event.id,
-        type=event.type,
-        subject=event.subject,
-        occurred_at=event.time,
-        data=data or {},
-        data_json=bytes(event.data).decode() if data else "{}",
-        raw=raw,
-    )
+        return _fact(raw, index)
+    except _RefusedError as refused:
+        kept = raw[:MAX_EVENT_BYTES]
+        return Rejection(index, refused.reason, refused.detail, refused.field, kept)
 
 
 def payload(data: bytes) -> dict[str, object]:
@@ -127,15 +102,58 @@ def payload(data: bytes) -> dict[str, object]:
     return _payload.decode(data) or {}
 
 
-def _refused(event: _Envelope) -> tuple[str, str] | None:
+class _RefusedError(Exception):
+    def __init__(self, reason: str, detail: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail, self.field = reason, detail, field
+
+
+def _fact(raw: bytes, index: int) -> Fact:
+    if len(raw) > MAX_EVENT_BYTES:
+        sizes = f"an event may have {MAX_EVENT_BYTES} bytes, this has {len(raw)}"
+        raise _RefusedError("too_large", sizes)
+    event = _event(raw)
+    data = _data(event)
+    if _NULL_ESCAPE in raw and _has_null(event, data):
+        raise _RefusedError("invalid_event", "text holds the null character")
+    return Fact(
+        index=index,
+        source=event.source,
+        external_id=event.id,
+        type=event.type,
+        subject=event.subject,
+        occurred_at=event.time,
+        data=data,
+        data_json=bytes(event.data).decode() if data else "{}",
+        raw=raw,
+    )
+
+
+def _event(raw: bytes) -> _Envelope:
+    try:
+        event = _envelope.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _RefusedError("invalid_event", str(error), _field(error)) from None
+    except _UNREADABLE as error:
+        raise _RefusedError("malformed", f"not a JSON object: {error}") from None
     if event.specversion != "1.0":
-        return "specversion", "only CloudEvents 1.0 is understood"
+        detail = "only CloudEvents 1.0 is understood"
+        raise _RefusedError("invalid_event", detail, "specversion")
     if event.data_base64 is not None:
-        return "data_base64", "binary data has no values to meter: send data as JSON"
-    kind = event.datacontenttype
-    if kind is not None and "json" not in kind:
-        return "datacontenttype", "send data as JSON"
-    return None
+        detail = "binary data has no values to meter: send data as JSON"
+        raise _RefusedError("invalid_event", detail, "data_base64")
+    if event.datacontenttype is not None and "json" not in event.datacontenttype:
+        raise _RefusedError("invalid_event", "send data as JSON", "datacontenttype")
+    return event
+
+
+def _data(event: _Envelope) -> dict[str, object]:
+    try:
+        return _payload.decode(event.data) or {}
+    except msgspec.ValidationError as error:
+        raise _RefusedError("invalid_event", f"data must be an object: {error}", "data") from None
+    except _UNREADABLE as error:
+        raise _RefusedError("invalid_event", f"data cannot be kept: {error}", "data") from None
 
 
 def _has_null(*values: object) -> bool:

@@ -34,6 +34,7 @@ from ledger.models import Book
 CHUNK: Final = (
     2000  # events a transaction: an interactive hold on the hottest wallet waits no longer
 )
+_ATTEMPTS: Final = 3
 _OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
