@@ -10,3 +10,8 @@ urlpatterns = [
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("integrations.api.urls")),
 ]
+
+handler400 = "ledger.api.problems.bad_request"
+handler403 = "ledger.api.problems.forbidden"
+handler404 = "ledger.api.problems.not_found"
+handler500 = "ledger.api.problems.server_error"
