@@ -134,7 +134,8 @@ def _add(meter: Meter, events: str, parameters: dict[str, Any]) -> None:
 
 
 _OPEN: Final = """
-    INSERT INTO ledger_watermark (name, xid, position) SELECT name, 0, 0 FROM unnest(%s::text[]) AS name
+    INSERT INTO ledger_watermark (name, xid, position)
+    SELECT name, 0, 0 FROM unnest(%s::text[]) AS name
     ON CONFLICT DO NOTHING
 """
 _MOVE: Final = "UPDATE ledger_watermark SET xid = %s, position = %s WHERE name = %s"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from billing.metering import rollups, usage, windows
 from billing.metering.aggregations import Reading, value_of
 from billing.metering.paths import label, number
-from billing.models import Correction, Meter
+from billing.models import Accrual, Correction, Meter
 from ledger.models import Book, Customer
 from tests import factories
 
@@ -36,6 +36,7 @@ class World:
     book: Book
     customers: list[Customer]
     meters: list[Meter]
+    accruals: dict[Customer, list[int]]
     events: dict[int, tuple] = field(default_factory=dict)
     voided: set[int] = field(default_factory=set)
 
@@ -55,9 +56,11 @@ class World:
                 source, name = event[4].split("\n")
                 cursor.execute(
                     "INSERT INTO billing_usageevent VALUES"
-                    " (%s, %s, %s, %s, 'call', %s, %s, %s, %s, %s)",
-                    [batch + line, self.book.pk, source, name, event[1], event[0].pk, at, START]
-                    + [written(data).decode()],  # noqa: RUF005
+                    " (%s, %s, %s, %s, 'call', %s, %s, %s, %s, %s, %s)",
+                    [
+                        *(batch + line, self.book.pk, source, name, event[1], event[0].pk),
+                        *(at, START, written(data).decode(), self.accruals[event[0]]),
+                    ],
                 )
                 self.events[batch + line] = event
 
@@ -115,7 +118,15 @@ def new_world():
         )
         for kind in Meter.Aggregation.values
     ]
-    return World(book, [company, team, other], meters)
+    customers = [company, team, other]
+    accruals = {
+        customer: [
+            Accrual.objects.create(customer=customer, meter=meter, period_start=START).pk
+            for meter in meters
+        ]
+        for customer in customers
+    }
+    return World(book, customers, meters, accruals)
 
 
 values = st.sampled_from([0, 1, -2, Decimal("3.50"), "4.125", 7, " 1e2", Decimal("-0.0")])
