@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, transaction
 from rich.console import Console
 from rich.table import Table
 
@@ -14,8 +14,8 @@ from ledger.config.diagnosis import server, service
 from ledger.config.diagnosis.findings import Check, Finding, Verdict
 from ledger.config.embedded import EmbeddedError
 
-CHECKS: tuple[Check, ...] = (
-    service.python,
+WITHOUT_DATABASE: tuple[Check, ...] = (service.python, service.static_files)
+WITH_DATABASE: tuple[Check, ...] = (
     server.version,
     server.durability,
     server.roles,
@@ -26,7 +26,6 @@ CHECKS: tuple[Check, ...] = (
     server.storage,
     service.broker,
     service.worker,
-    service.static_files,
 )
 _COLOURS = {Verdict.GOOD: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
 
@@ -43,7 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run every check and print what it found."""
-        findings = list(examine(CHECKS))
+        findings = list(examine())
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2))
         else:
@@ -56,18 +55,24 @@ class Command(BaseCommand):
             raise CommandError(f"{problems} problem{'s' if problems > 1 else ''} to solve.")
 
 
-def examine(checks: tuple[Check, ...]) -> Iterator[Finding]:
-    """Run the checks; one that cannot even be asked is a finding too."""
-    for check in checks:
+def examine() -> Iterator[Finding]:
+    """Run the checks; a database that does not answer ends those that need it."""
+    for check in WITHOUT_DATABASE:
+        yield from check()
+    try:
+        connection.ensure_connection()
+    except (EmbeddedError, DatabaseError) as error:
+        remedy = "Start that server, or correct DATABASE_URL; without it, ours is used."
+        yield Finding("database", Verdict.PROBLEM, str(error).strip(), remedy)
+        return
+    for check in WITH_DATABASE:
         try:
-            yield from check()
-        except EmbeddedError as error:
-            yield Finding("database", Verdict.PROBLEM, str(error), "See the message.")
-            return
+            with transaction.atomic():
+                yield from list(check())
         except DatabaseError as error:
-            reason = str(error).strip().splitlines()[0]
             subject = check.__name__.replace("_", " ")
-            yield Finding(subject, Verdict.PROBLEM, reason, "See DATABASE_URL; manage.py migrate.")
+            reason = str(error).strip().splitlines()[0]
+            yield Finding(subject, Verdict.PROBLEM, reason, "manage.py migrate, then look again.")
 
 
 def _table(findings: list[Finding]) -> Table:
