@@ -1,0 +1,14 @@
+"""The ordinary settings, with work that is easy to count and periods that are short to wait for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ledger.config.settings import *  # noqa: F403
+from ledger.config.settings import JOBS as ORDINARY
+
+JOBS = tuple(
+    replace(job, every=timedelta(seconds=1)) if job.name == "relay_outbox" else job
+    for job in ORDINARY
+)
+OUTBOX_HANDLERS = {"counted": "tests.journeys.counting.handle"}
+CELERY_IMPORTS = ["tests.journeys.counting"]
