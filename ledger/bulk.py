@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
 
+from ledger import arrays
 from ledger.calendar import period_for
 from ledger.errors import (
     AssetMismatchError,
@@ -99,20 +100,13 @@ def lock(account_ids: Iterable[int]) -> dict[int, Funds]:
     """
     Lock guarded balances in account order until the transaction ends, and return what they hold.
 
-    Read in a statement of its own: the locking one may see what was before it waited.
+    One table, so that a row that had to be waited for comes as it is then, not as it was.
     """
-    wanted = sorted(set(account_ids))
-    if not wanted:
-        return {}
+    wanted = arrays.whole(sorted(set(account_ids)))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 1 FROM ledger_balance WHERE account_id = ANY(%s)"
-            " ORDER BY account_id FOR NO KEY UPDATE",
-            [wanted],
-        )
-        cursor.execute(
-            "SELECT account_id, debits, credits, held, floor, orientation"
-            " FROM ledger_balance WHERE account_id = ANY(%s)",
+            "SELECT account_id, debits, credits, held, floor, orientation FROM ledger_balance"
+            " WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id FOR NO KEY UPDATE",
             [wanted],
         )
         return {row[0]: Funds(*row[1:]) for row in cursor.fetchall()}
@@ -219,11 +213,13 @@ def _header(posting: Posting, print_: bytes, period_id: int) -> tuple[Any, ...]:
 def _write(fresh: Iterable[tuple[int, Posting]]) -> None:
     lines: list[str] = []
     for transaction_id, posting in fresh:
-        default = posting.effective_at.isoformat()
+        at, when = posting.effective_at, posting.effective_at.isoformat()
         entry_id = transaction_id
         for debit, credit, amount, effective_at, source in posting.moves:
             entry_id += 1
-            when = default if effective_at is None else effective_at.isoformat()
+            moved_at = posting.effective_at if effective_at is None else effective_at
+            if moved_at is not at:  # the moves of one event share their instant
+                at, when = moved_at, moved_at.isoformat()
             lines.append(
                 f"{entry_id}\t{transaction_id}\t{debit}\t{credit}\t{amount:f}\t{when}"
                 f"\t{NULL if source is None else source}\n"

@@ -8,16 +8,18 @@ Rows are locked in one order (by id), after event keys and before balances.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.db import connection
 
 from billing.metering.aggregations import Running
 from billing.metering.takings import Takings
+from ledger import arrays
 
 
 class Series(NamedTuple):
@@ -46,67 +48,77 @@ def lock(scales: dict[Series, int]) -> dict[Series, OpenAccrual]:
 
     Two queries when all exist.
     """
-    ids = _lock_existing(scales)
-    if len(ids) < len(scales):
-        _create(scales)
-        ids = _lock_existing(scales)
-    return _read(ids, scales)
+    found = _find(scales)
+    if len(found) < len(scales):
+        with connection.cursor() as cursor:
+            cursor.execute(_CREATE, _columns(sorted(scales, key=_order)))
+        found = _find(scales)
+    return _locked(found, scales)
 
 
 def save(accruals: Iterable[OpenAccrual]) -> None:
     """Write accruals back, in one statement."""
-    rows = [
-        (
-            a.id,
-            a.running.value,
-            a.amount,
-            a.cost,
-            a.running.count,
-            _state(a.running),
-            str(a.takings),
+    rows = list(accruals)
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SAVE,
+            [
+                arrays.whole([a.id for a in rows]),
+                arrays.exact([a.running.value for a in rows]),
+                arrays.exact([a.amount for a in rows]),
+                arrays.exact([a.cost for a in rows]),
+                arrays.whole([a.running.count for a in rows]),
+                arrays.texts([_state(a.running) for a in rows]),
+                arrays.texts([str(a.takings) for a in rows]),
+            ],
         )
-        for a in accruals
+
+
+def _order(series: Series) -> tuple[int, int, int, datetime]:
+    return series.customer_id, series.meter_id, series.rate_id or 0, series.period_start
+
+
+def _columns(series: Iterable[Series]) -> list[str]:
+    customers, meters, rates, periods = zip(*series, strict=True)
+    return [
+        arrays.whole(customers),
+        arrays.whole(meters),
+        "{" + ",".join(["NULL" if rate is None else str(rate) for rate in rates]) + "}",
+        arrays.texts([_written(period) for period in periods]),
     ]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_SAVE, _columns(rows))
 
 
-def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+@lru_cache(maxsize=256)
+def _written(period_start: datetime) -> str:
+    return period_start.isoformat()
 
 
-def _lock_existing(series: Iterable[Series]) -> list[int]:
+def _find(series: Iterable[Series]) -> dict[int, Series]:
     priced = [one for one in series if one.rate_id is not None]
     unpriced = [one for one in series if one.rate_id is None]
-    ids: list[int] = []
+    found: dict[int, Series] = {}
     with connection.cursor() as cursor:
         for query, part in ((_FIND, priced), (_FIND_UNPRICED, unpriced)):
             if part:
                 cursor.execute(query, _columns(part))
-                ids += [row[0] for row in cursor.fetchall()]
-        cursor.execute(
-            "SELECT 1 FROM billing_accrual WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids]
-        )
-    return ids
+                found |= {row[0]: part[row[1] - 1] for row in cursor.fetchall()}
+    return found
 
 
-def _create(series: Iterable[Series]) -> None:
-    rows = sorted(series, key=lambda s: (s.customer_id, s.meter_id, s.rate_id or 0, s.period_start))
-    with connection.cursor() as cursor:
-        cursor.execute(_CREATE, _columns(rows))
-
-
-def _read(ids: list[int], scales: dict[Series, int]) -> dict[Series, OpenAccrual]:
-    # In a statement of its own: the locking one may see what was before it waited.
+def _locked(
+    found: Mapping[int, Series], scales: Mapping[Series, int]
+) -> dict[Series, OpenAccrual]:
+    # One table, so that a row that had to be waited for comes as it is then, not as it was.
     accruals: dict[Series, OpenAccrual] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [ids])
-        for row in cursor.fetchall():
-            series = Series(row[1], row[2], row[3], row[4])
-            running = Running.load(json.loads(row[9])) if row[9] != "{}" else Running()
-            running.scale, running.value, running.count = scales[series], row[5], row[8]
-            accruals[series] = OpenAccrual(row[0], running, row[6], row[7], Takings(row[10]))
+        cursor.execute(_LOCK, [arrays.whole(found)])
+        for accrual_id, quantity, amount, cost, events, state, taken in cursor.fetchall():
+            series = found[accrual_id]
+            running = Running.load(json.loads(state)) if state != "{}" else Running()
+            running.scale, running.value, running.count = scales[series], quantity, events
+            accruals[series] = OpenAccrual(accrual_id, running, amount, cost, Takings(taken))
     return accruals
 
 
@@ -119,8 +131,9 @@ def _state(running: Running) -> str:
 
 
 _FIND: Final = """
-    SELECT a.id FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
-         AS s (customer_id, meter_id, rate_id, period_start)
+    SELECT a.id, s.place
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) WITH ORDINALITY
+         AS s (customer_id, meter_id, rate_id, period_start, place)
     JOIN billing_accrual a ON a.customer_id = s.customer_id AND a.meter_id = s.meter_id
          AND a.rate_id = s.rate_id AND a.period_start = s.period_start
 """
@@ -134,10 +147,9 @@ _CREATE: Final = """
          AS s (customer_id, meter_id, rate_id, period_start)
     ON CONFLICT DO NOTHING
 """
-_READ: Final = """
-    SELECT id, customer_id, meter_id, rate_id, period_start, quantity, amount, cost, events,
-           state::text, taken
-    FROM billing_accrual WHERE id = ANY(%s)
+_LOCK: Final = """
+    SELECT id, quantity, amount, cost, events, state::text, taken
+    FROM billing_accrual WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 _SAVE: Final = """
     UPDATE billing_accrual a

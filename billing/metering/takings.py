@@ -17,27 +17,31 @@ _SEPARATOR: Final = ","
 
 
 class Takings:
-    """The stack of one series."""
+    """The stack of one series. All but its top stays text until somebody goes below it."""
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_below", "_top")
 
     def __init__(self, written: str = "") -> None:
         """Read what ``str`` wrote."""
-        self._parts: list[Part] = []
-        for part in written.split(_SEPARATOR) if written else ():
-            account_id, _, amount = part.partition(":")
-            self._parts.append((int(account_id), Decimal(amount)))
+        self._below, _, top = written.rpartition(_SEPARATOR)
+        self._top = _part(top) if top else None
 
     def __str__(self) -> str:
-        return _SEPARATOR.join([f"{account}:{text(amount)}" for account, amount in self._parts])
+        if self._top is None:
+            return ""
+        top = f"{self._top[0]}:{text(self._top[1])}"
+        return f"{self._below}{_SEPARATOR}{top}" if self._below else top
 
     def push(self, account_id: int, amount: Decimal) -> None:
         """Note that an account gave an amount."""
-        parts = self._parts
-        if parts and parts[-1][0] == account_id:
-            parts[-1] = (account_id, add(parts[-1][1], amount))
+        top = self._top
+        if top is None:
+            self._top = (account_id, amount)
+        elif top[0] == account_id:
+            self._top = (account_id, add(top[1], amount))
         else:
-            parts.append((account_id, amount))
+            self._below = str(self)
+            self._top = (account_id, amount)
 
     def pop(self, amount: Decimal) -> tuple[list[Part], Decimal]:
         """
@@ -47,25 +51,39 @@ class Takings:
         >>> takings.pop(Decimal(4)), str(takings)
         (([(2, Decimal('2')), (1, Decimal('2'))], Decimal('0')), '1:1')
         """
-        returned: list[Part] = []
-        while amount > ZERO and self._parts:
-            account_id, held = self._parts.pop()
+        parts, returned = self._read(), list[Part]()
+        while amount > ZERO and parts:
+            account_id, held = parts.pop()
             part = min(held, amount)
             if part < held:
-                self._parts.append((account_id, subtract(held, part)))
+                parts.append((account_id, subtract(held, part)))
             returned.append((account_id, part))
             amount = subtract(amount, part)
+        self._write(parts)
         return returned, amount
 
     def remove(self, account_id: int, amount: Decimal) -> Decimal:
         """Take up to an amount of one account out, topmost first; return how much was there."""
-        missing = amount
-        for place in range(len(self._parts) - 1, -1, -1):
-            account, held = self._parts[place]
+        missing, parts = amount, self._read()
+        for place in range(len(parts) - 1, -1, -1):
+            account, held = parts[place]
             if account != account_id or missing <= ZERO:
                 continue
             part = min(held, missing)
-            self._parts[place] = (account, subtract(held, part))
+            parts[place] = (account, subtract(held, part))
             missing = subtract(missing, part)
-        self._parts = [part for part in self._parts if part[1] > ZERO]
+        self._write([part for part in parts if part[1] > ZERO])
         return subtract(amount, missing)
+
+    def _read(self) -> list[Part]:
+        return [_part(written) for written in str(self).split(_SEPARATOR) if written]
+
+    def _write(self, parts: list[Part]) -> None:
+        self._below, self._top = "", None
+        for account_id, amount in parts:
+            self.push(account_id, amount)
+
+
+def _part(written: str) -> Part:
+    account_id, _, amount = written.partition(":")
+    return int(account_id), Decimal(amount)
