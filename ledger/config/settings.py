@@ -154,6 +154,10 @@ X_FRAME_OPTIONS = "DENY"
 # --- Bodies ----------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.whole("METERBOOK_MAX_BODY_BYTES", 32 * 1024 * 1024, least=1024)
 
+# --- Metering --------------------------------------------------------------------------
+# How far ahead of ours a sender's clock may be; later events are refused.
+METERBOOK_EVENT_CLOCK_SKEW_SECONDS = env.whole("METERBOOK_EVENT_CLOCK_SKEW_SECONDS", 300)
+
 # --- API -------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "ledger.api.schema.Schema",

@@ -1,0 +1,196 @@
+"""Tables for the terminal: a book at a glance. Amounts are shown to the cent, kept exactly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from billing.reports import overview
+from billing.reports.overview import MarginRow, Overview, PostpaidRow, WalletRow
+from ledger.balances import TrialRow
+from ledger.models import Asset, Book
+from ledger.money import ZERO, add
+from ledger.verification import Report
+from wallets.summary import Figures
+
+MOST_ROWS: Final = 20
+_ROUNDING: Final = Context(prec=80, rounding=ROUND_HALF_EVEN)
+_CENT: Final = Decimal("0.01")
+
+
+def render_overview(book: Book, console: Console, *, at: datetime) -> None:
+    """
+    Print wallets, postpaid accounts, revenue and cost by model, and the trial balance of a book.
+
+    The lives of grants are judged at ``at``.
+
+    Raises:
+        OutOfBalanceError: debits and credits of an asset differ.
+    """
+    found = overview.of_book(book=book, at=at)
+    units = set(Asset.objects.filter(kind=Asset.Kind.UNIT).values_list("code", flat=True))
+    for table in tables(found, units):
+        console.print()
+        console.print(table)
+
+
+def tables(found: Overview, units: Iterable[str] = ()) -> list[Table]:
+    """Return the tables of an overview; assets named as units are shown in whole numbers."""
+    made = [
+        wallets(found.wallets),
+        postpaid(found.postpaid),
+        margins(found.margins),
+        trial_balance(found.trial_balance, set(units)),
+    ]
+    return [table for table in made if table.row_count]
+
+
+def wallets(rows: Sequence[WalletRow]) -> Table:
+    """Show what became of the credit in wallets; those used most, and all in all."""
+    table = _table("Wallets", "customer", "wallet", "asset", numbers=_FIGURES)
+    shown = sorted(rows, key=lambda row: -row.figures.used)[:MOST_ROWS]
+    for row in sorted(shown, key=lambda row: (row.customer, row.wallet)):
+        table.add_row(row.customer, row.wallet, row.asset, *_figures(row.figures))
+    _more(table, rows)
+    totals: dict[str, Figures] = defaultdict(Figures)
+    for row in rows:
+        totals[row.asset] += row.figures
+    for asset, figures in sorted(totals.items()):
+        table.add_section()
+        table.add_row(f"all {len(rows)}", "", asset, *_figures(figures), style="bold")
+    return table
+
+
+def postpaid(rows: Sequence[PostpaidRow]) -> Table:
+    """Show what customers owe; those who owe most, and all in all."""
+    table = _table(
+        "Postpaid accounts", "customer", "asset", numbers=["unbilled", "limit", "overdraft"]
+    )
+    shown = sorted(rows, key=lambda row: -(row.unbilled + row.overdraft))[:MOST_ROWS]
+    for row in sorted(shown, key=lambda row: (row.customer, row.asset)):
+        limit = "none" if row.credit_limit is None else amount(row.credit_limit)
+        table.add_row(row.customer, row.asset, amount(row.unbilled), limit, amount(row.overdraft))
+    _more(table, rows)
+    totals: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for row in rows:
+        total = totals[row.asset]
+        total[:] = add(total[0], row.unbilled), add(total[1], row.overdraft)
+    for asset, (unbilled, overdraft) in sorted(totals.items()):
+        table.add_section()
+        owed = (amount(unbilled), "", amount(overdraft))
+        table.add_row(f"all {len(rows)}", asset, *owed, style="bold")
+    return table
+
+
+def margins(rows: Sequence[MarginRow]) -> Table:
+    """Show what models earned and cost."""
+    table = _table(
+        "Revenue and provider cost by model",
+        "model",
+        "asset",
+        numbers=["revenue", "provider cost", "margin", "%"],
+    )
+    totals: dict[str, MarginRow] = {}
+    for row in rows:
+        total = totals.setdefault(row.asset, MarginRow(model="all", asset=row.asset))
+        total.revenue, total.cost = add(total.revenue, row.revenue), add(total.cost, row.cost)
+        table.add_row(*_margin(row))
+    for _, total in sorted(totals.items()):
+        table.add_section()
+        table.add_row(*_margin(total), style="bold")
+    return table
+
+
+def trial_balance(rows: Sequence[TrialRow], units: set[str]) -> Table:
+    """Show all accounts by type and purpose; debits and credits of each asset are equal."""
+    table = _table(
+        "Trial balance",
+        "type",
+        "purpose",
+        "asset",
+        numbers=["opening", "debits", "credits", "closing"],
+    )
+    totals: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO, ZERO])
+    for row in rows:
+        figures = (row.opening, row.debits, row.credits, row.closing)
+        write = whole if row.asset in units else amount
+        table.add_row(row.type, row.purpose, row.asset, *map(write, figures))
+        totals[row.asset] = [add(*pair) for pair in zip(totals[row.asset], figures, strict=True)]
+    for asset, total in sorted(totals.items()):
+        table.add_section()
+        write = whole if asset in units else amount
+        table.add_row("all", "", asset, *map(write, total), style="bold")
+    return table
+
+
+def amount(value: Decimal) -> str:
+    """
+    Write an amount to the cent, for people.
+
+    >>> amount(Decimal("-1234.565000000000"))
+    '-1,234.56'
+    """
+    cents = value.quantize(_CENT, context=_ROUNDING)
+    return f"{cents or ZERO:,.2f}"
+
+
+def whole(value: Decimal) -> str:
+    """
+    Write a quantity, without places it does not have.
+
+    >>> whole(Decimal("1234.500")), whole(Decimal("1000"))
+    ('1,234.5', '1,000')
+    """
+    written = f"{value:,f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+_FIGURES: Final = ("granted", "used", "expired", "voided", "available")
+
+
+def _figures(figures: Figures) -> list[str]:
+    return [amount(getattr(figures, name)) for name in _FIGURES]
+
+
+def _margin(row: MarginRow) -> list[str]:
+    percent = row.margin_percent
+    written = "" if percent is None else f"{percent:.1f}"
+    figures = (amount(value) for value in (row.revenue, row.cost, row.margin))
+    return [row.model, row.asset, *figures, written]
+
+
+def _table(title: str, *texts: str, numbers: Iterable[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _more(table: Table, rows: Sequence[object]) -> None:
+    if len(rows) > MOST_ROWS:
+        table.add_row(f"… {len(rows) - MOST_ROWS} more", style="dim")
+
+
+def render_verification(report: Report, console: Console) -> None:
+    """Print what was recomputed, and what disagreed."""
+    console.print()
+    console.print(
+        f"{report.transactions:,} transactions, {report.entries:,} entries and"
+        f" {report.seals:,} seals recomputed: ",
+        end="",
+    )
+    if report.is_clean:
+        console.print("the ledger agrees with itself.", style="bold green")
+        return
+    console.print(f"{len(report.disagreements)} disagree.", style="bold red")
+    for found in report.disagreements:
+        console.print(f"  {found.check}: {found}", markup=False)
+        console.print(f"  {found.remedy}", style="dim", markup=False)
