@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from billing.metering import claims, snapshot, unattributed
+from billing.metering.collector import collector_paused
 from billing.metering.facts import Fact, Outcome, Rejection, Row, Sent
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import record
@@ -63,8 +64,9 @@ def ingest(
     With ``reach``, only subjects of those customers are taken.
     """
     outcome = Outcome()
-    for prepared in prepare(book=book, sent=sent, received_at=received_at, reach=reach):
-        outcome.add(commit(book=book, prepared=prepared, received_at=received_at))
+    with collector_paused:
+        for prepared in prepare(book=book, sent=sent, received_at=received_at, reach=reach):
+            outcome.add(commit(book=book, prepared=prepared, received_at=received_at))
     return outcome
 
 

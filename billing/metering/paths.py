@@ -137,6 +137,8 @@ def label(value: object) -> str | None:
     >>> [label(value) for value in ("gpt", 4, Decimal("1.50"), True)]
     ['gpt', '4', '1.5', 'true']
     """
+    if type(value) is str and len(value) <= _LONGEST_LABEL and "\0" not in value:
+        return value  # nearly all of them
     if value is MISSING or value is None:
         return None
     written = _plainly(value)

@@ -136,9 +136,9 @@ BEGIN
               UNION ALL
               SELECT transaction_id, credit_account_id, (effective_at AT TIME ZONE 'UTC')::date, 0, amount FROM added) side
         GROUP BY account_id, transaction_id, effective_date
+        ORDER BY account_id -- neighbours in the index are written together
         RETURNING account_id, debits, credits
-    )
-    , touched AS MATERIALIZED (
+    ), touched AS MATERIALIZED (
         SELECT account_id, sum(debits) AS debits, sum(credits) AS credits FROM moved GROUP BY account_id
     ), balanced AS (
         UPDATE ledger_balance b
