@@ -1,4 +1,4 @@
-"""The admin of the ledger: finance may look at everything; what it changes goes through operations."""
+"""The admin of the ledger: finance sees everything, and changes it through operations alone."""
 
 from ledger.admin import (
     access,

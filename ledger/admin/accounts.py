@@ -48,7 +48,16 @@ class AccountAdmin(Listing):
         "settled", "held", "available", "floor", "kept", "opened",
     )  # fmt: skip
     readonly_fields = fields
-    list_display = ("id", "owner", "purpose", "discriminator", "type", "settled", "held", "available")
+    list_display = (
+        "id",
+        "owner",
+        "purpose",
+        "discriminator",
+        "type",
+        "settled",
+        "held",
+        "available",
+    )
     list_filter = (BookFilter, OwnerFilter, PurposeFilter, "type")
     list_select_related = ("asset", "customer")
     search_fields = ("purpose",)

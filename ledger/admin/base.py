@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.options import ShowFacets
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from ledger.admin import operations
@@ -42,7 +42,7 @@ class Listing(ModelAdmin):
     paginator = UncountedPaginator
     show_facets = ShowFacets.NEVER
     show_full_result_count = False
-    sortable_by: Sequence[str] = ()
+    sortable_by: ClassVar[tuple[str, ...]] = ()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.adding is not None and request.user.has_perm(self.adding.permission)
@@ -55,6 +55,10 @@ class Listing(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
+
+    def get_keyset(self, request: HttpRequest) -> Sequence[str]:
+        """Return the unique order of the list, one that an index gives."""
+        return self.keyset
 
     def enrich(self, rows: list[Any]) -> None:
         """Read what a page of the list shows beside its rows: for all of them at once."""
@@ -108,8 +112,7 @@ class Listing(ModelAdmin):
             if not request.user.has_perm(operation.permission):
                 raise PermissionDenied
             if row is None:
-                response = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-                return response  # type: ignore[no-any-return]
+                raise Http404
             return operations.respond(self, request, operation, row)
 
         return view
@@ -125,8 +128,8 @@ class BookFilter(admin.SimpleListFilter):
     parameter_name = "book"
     path = "book_id"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:
-        return list(Book.objects.values_list("pk", "key"))
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), key) for pk, key in Book.objects.values_list("pk", "key")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()

@@ -17,7 +17,7 @@ from ledger.admin.base import BookFilter, Listing
 from ledger.admin.display import NOTHING, badge, link, url
 from ledger.admin.fields import BookField, CustomerField, JsonField
 from ledger.admin.operations import Done, Operation, OperationForm
-from ledger.admin.tables import Table, number
+from ledger.admin.tables import Column, Table, number
 from ledger.models import Account, Customer
 
 _MOST_CHILDREN: Final = 100
@@ -128,7 +128,8 @@ class CustomerAdmin(Listing):
             for row in [obj, *shown]
         ]
         hint = f"Only {_MOST_CHILDREN} are shown." if len(children) > _MOST_CHILDREN else ""
-        columns = ("Customer", "Name", "Kind", *(number(glance.label) for glance in GLANCES))
+        columns: list[Column | str] = ["Customer", "Name", "Kind"]
+        columns += [number(glance.label) for glance in GLANCES]
         table = Table(title="Balances, and of those below", columns=columns, rows=rows, hint=hint)
         accounts = f"{url(Account, 'changelist')}?customer__id__exact={obj.pk}"
         return {"tables": [table], "links": [(accounts, "Accounts"), *more_links(obj)]}

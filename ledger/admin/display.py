@@ -15,7 +15,7 @@ from django.utils.timezone import localtime
 from ledger.models import Asset
 from ledger.money import text
 
-NOTHING: Final = mark_safe('<span class="mb-none">–</span>')  # noqa: S308  (a constant)
+NOTHING: Final = mark_safe('<span class="mb-none">–</span>')
 _MONEY_PLACES: Final = 2
 
 

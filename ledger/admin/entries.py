@@ -29,7 +29,9 @@ def account_link(account: Account | None) -> SafeString:
     if account is None:
         return NOTHING
     owner = account.customer.key if account.customer else "house"
-    label = f"{account.purpose}:{account.discriminator}" if account.discriminator else account.purpose
+    label = (
+        f"{account.purpose}:{account.discriminator}" if account.discriminator else account.purpose
+    )
     return format_html('{}<br><span class="mb-hint">{}</span>', link(account, label), owner)
 
 

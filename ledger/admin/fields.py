@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from ledger.models import Asset, Book, Customer
+
+if TYPE_CHECKING:
+    _ModelChoiceField: TypeAlias = forms.ModelChoiceField[Any]
+else:
+    _ModelChoiceField = forms.ModelChoiceField
 
 
 class InstantField(forms.DateTimeField):
@@ -20,14 +25,14 @@ class InstantField(forms.DateTimeField):
         super().__init__(widget=widget, **{"label": "At (UTC)", **kwargs})
 
 
-class BookField(forms.ModelChoiceField):
+class BookField(_ModelChoiceField):
     """One of the few books."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(Book.objects.all(), **{"empty_label": None, **kwargs})
 
 
-class AssetField(forms.ModelChoiceField):
+class AssetField(_ModelChoiceField):
     """An asset, of some kinds if they are named."""
 
     def __init__(self, *kinds: str, **kwargs: Any) -> None:
@@ -48,7 +53,7 @@ class CustomerField(forms.CharField):
         text = super().clean(value)
         if not text:
             return None
-        found = list(self._found(text)[:2])
+        found: list[Customer] = list(self._found(text)[:2])
         if not found:
             raise ValidationError("There is no customer with this key.")
         if len(found) > 1:

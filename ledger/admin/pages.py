@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,13 @@ def register(page: Page) -> Page:
     return page
 
 
-def context(request: HttpRequest, page: Page, values: dict[str, Any]) -> dict[str, Any]:
-    """Return what the template of a page needs beside its own values."""
+def report(
+    request: HttpRequest,
+    page: Page,
+    values: dict[str, Any],
+    template: str = "admin/ledger/report.html",
+) -> HttpResponse:
+    """Draw a page: figures, choices and tables, by what ``values`` has of them."""
     common = {"title": page.title, "app_label": page.app_label}
-    return {**admin.site.each_context(request), **common, **values}
+    context = {**admin.site.each_context(request), **common, **values}
+    return TemplateResponse(request, template, context)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -19,7 +19,8 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 if TYPE_CHECKING:
-    _Page, _Paginator = Page[Any], Paginator[Any]
+    _Page: TypeAlias = Page[Any]
+    _Paginator: TypeAlias = Paginator[Any]
 else:
     _Page, _Paginator = Page, Paginator
 
@@ -31,23 +32,25 @@ _MOST_PAGES: Final = 1_000_000
 class KeysetChangeList(ChangeList):
     """A change list whose pages follow the model admin's ``keyset``, a unique order of its rows."""
 
+    model_admin: Any
+
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.after = request.GET.get(AFTER)
         self.before = request.GET.get(BEFORE)
         self.next_url = self.previous_url = ""
+        model_admin = kwargs.get("model_admin") or args[-3]
+        self.keyset: Sequence[str] = model_admin.get_keyset(request)
         super().__init__(request, *args, **kwargs)
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         kept: dict[str, Any] = super().get_filters_params(params)
         return {name: value for name, value in kept.items() if name not in (AFTER, BEFORE)}
 
-    def get_query_string(
-        self, new_params: Any = None, remove: list[str] | None = None
-    ) -> str:
+    def get_query_string(self, new_params: Any = None, remove: Iterable[str] | None = None) -> str:
         return super().get_query_string(new_params, [*(remove or ()), AFTER, BEFORE])
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        return list(self.model_admin.keyset)
+        return list(self.keyset)
 
     def get_results(self, request: HttpRequest) -> None:
         backwards = self.before is not None
@@ -68,17 +71,14 @@ class KeysetChangeList(ChangeList):
     def _rows(self, place: str | None, backwards: bool) -> tuple[list[Any], bool]:
         queryset = self.queryset.reverse() if backwards else self.queryset
         if place is not None:
-            queryset = queryset.filter(_beyond(self.model, self._fields(), place, backwards))
+            queryset = queryset.filter(_beyond(self.model, self.keyset, place, backwards))
         rows = list(queryset[: self.list_per_page + 1])
         has_more = len(rows) > self.list_per_page
         rows = rows[: self.list_per_page]
         return (rows[::-1] if backwards else rows), has_more
 
-    def _fields(self) -> Sequence[str]:
-        return tuple(self.model_admin.keyset)
-
     def _place(self, row: Model) -> str:
-        return json.dumps([str(getattr(row, name.lstrip("-"))) for name in self._fields()])
+        return json.dumps([str(getattr(row, name.lstrip("-"))) for name in self.keyset])
 
 
 def _beyond(model: type[Model], keyset: Sequence[str], place: str, backwards: bool) -> Q:
@@ -93,7 +93,7 @@ def _beyond(model: type[Model], keyset: Sequence[str], place: str, backwards: bo
 
 
 def _values(model: type[Model], keyset: Sequence[str], place: str) -> list[Any]:
-    options = model._meta  # noqa: SLF001
+    options: Any = model._meta  # noqa: SLF001
     try:
         written = json.loads(place)
         fields = [name.lstrip("-") for name in keyset]
@@ -113,11 +113,11 @@ class _UncountedPage(_Page):
 
 
 class UncountedPaginator(_Paginator):
-    """A paginator for those who insist on page numbers: it looks one row ahead instead of counting."""
+    """A paginator for callers that want page numbers: it looks one row ahead, and never counts."""
 
     @property
     def count(self) -> int:
-        return _MOST_PAGES * self.per_page
+        return _MOST_PAGES * int(self.per_page)
 
     def page(self, number: int | str) -> _UncountedPage:
         start = (self.validate_number(number) - 1) * self.per_page

@@ -9,7 +9,6 @@ from typing import Final
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -91,20 +90,28 @@ def view(request: HttpRequest) -> HttpResponse:
         columns=("Command", "What it does"),
         rows=[
             (_command("manage.py verify_ledger"), "exits with 0 if everything agrees"),
-            (_command("manage.py verify_ledger --head SEQ:HASH"), "also against a head kept elsewhere"),
+            (
+                _command("manage.py verify_ledger --head SEQ:HASH"),
+                "also against a head kept elsewhere",
+            ),
         ],
     )
     history = Table(
         title="Verifications by job",
         columns=("Job", "Result", "Started", "Finished", "What was found"),
         rows=[
-            (link(run, run.job), _result(run), instant(run.started_at), instant(run.finished_at), run.error)
+            (
+                link(run, run.job),
+                _result(run),
+                instant(run.started_at),
+                instant(run.finished_at),
+                run.error,
+            )
             for run in runs
         ],
         empty="No job has verified the ledger yet.",
     )
-    context = {"figures": figures, "tables": [head, how, history]}
-    return TemplateResponse(request, "admin/ledger/report.html", pages.context(request, PAGE, context))
+    return pages.report(request, PAGE, {"figures": figures, "tables": [head, how, history]})
 
 
 def _result(run: JobRun) -> SafeString:

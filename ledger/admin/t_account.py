@@ -23,6 +23,15 @@ from ledger.statements import Line, Statement
 _LINES: Final = 50
 _PERIODS: Final = 36
 _ALL: Final = "all"
+_COLUMNS: Final = (
+    "Effective",
+    "Transaction",
+    "Other account",
+    "Why",
+    number("Debit"),
+    number("Credit"),
+    number("Balance"),
+)
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -83,9 +92,9 @@ def _as_of(account: Account, given: dict[str, Any]) -> list[Table]:
     effective_at, posted_at = given.get("effective_at"), given.get("posted_at")
     if effective_at is None and posted_at is None:
         return []
-    held = balances.as_of(
-        account_ids=[account.pk], effective_at=effective_at, posted_at=posted_at
-    )[account.pk]
+    held = balances.as_of(account_ids=[account.pk], effective_at=effective_at, posted_at=posted_at)[
+        account.pk
+    ]
     row = (
         instant(effective_at),
         instant(posted_at),
@@ -93,7 +102,13 @@ def _as_of(account: Account, given: dict[str, Any]) -> list[Table]:
         amount(held.credits),
         amount(held.settled, account.asset),
     )
-    columns = ("Happened before", "Posted before", number("Debits"), number("Credits"), number("Balance"))
+    columns = (
+        "Happened before",
+        "Posted before",
+        number("Debits"),
+        number("Credits"),
+        number("Balance"),
+    )
     return [Table(title="Balance as of", columns=columns, rows=[row])]
 
 
@@ -121,10 +136,7 @@ def _table(request: HttpRequest, page: Statement) -> Table:
     return Table(
         title="T-account",
         hint="One line per transaction, by the time of posting." if is_house else "",
-        columns=(
-            "Effective", "Transaction", "Other account", "Why",
-            number("Debit"), number("Credit"), number("Balance"),
-        ),  # fmt: skip
+        columns=_COLUMNS,
         rows=rows,
         footer=("", "balance after this page", "", "", "", "", amount(page.closing, asset)),
         previous_url=f"?{parameters.urlencode()}" if has_cursor else "",

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from django.utils.safestring import SafeString
-
-Cell = str | SafeString | int
+from typing import Any, NamedTuple
 
 
 class Column(NamedTuple):
@@ -29,8 +25,8 @@ class Table:
 
     title: str
     columns: Sequence[Column | str]
-    rows: Sequence[Sequence[Cell]]
-    footer: Sequence[Cell] = ()
+    rows: Sequence[Sequence[Any]]
+    footer: Sequence[Any] = ()
     hint: str = ""
     empty: str = "Nothing here."
     previous_url: str = ""
@@ -42,9 +38,9 @@ class Table:
         return [column if isinstance(column, Column) else Column(column) for column in self.columns]
 
     @property
-    def lines(self) -> list[list[tuple[Column, Cell]]]:
+    def lines(self) -> list[list[tuple[Column, Any]]]:
         return [list(zip(self.headings, row, strict=True)) for row in self.rows]
 
     @property
-    def last_line(self) -> list[tuple[Column, Cell]]:
+    def last_line(self) -> list[tuple[Column, Any]]:
         return list(zip(self.headings, self.footer, strict=True)) if self.footer else []

@@ -58,7 +58,9 @@ class ReversalFilter(admin.SimpleListFilter):
 class ReverseForm(OperationForm):
     reason = ReasonField()
     effective_at = InstantField(
-        label="Effective (UTC)", required=False, help_text="When it takes effect; now if left empty."
+        label="Effective (UTC)",
+        required=False,
+        help_text="When it takes effect; now if left empty.",
     )
 
     def prepare(self) -> None:
@@ -72,7 +74,7 @@ class ReverseForm(OperationForm):
             debit, credit = accounts[entry.debit_account_id], accounts[entry.credit_account_id]
             self.fields[f"amount_{entry.pk}"] = forms.DecimalField(
                 label=f"{credit.purpose} → {debit.purpose}",
-                help_text=f"Of {text(entry.amount)} {debit.asset.code}; 0 leaves the entry as it is.",
+                help_text=f"Of {text(entry.amount)} {debit.asset.code}; 0 leaves it as it is.",
                 initial=text(entry.amount),
                 min_value=Decimal(0),
                 max_value=entry.amount,

@@ -9,7 +9,6 @@ from typing import Final
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.template.response import TemplateResponse
 
 from ledger import balances
 from ledger.admin import csv_download, pages
@@ -70,7 +69,6 @@ def view(request: HttpRequest) -> HttpResponse:
     download = request.GET.copy()
     download["csv"] = "1"
     context = {
-        "title": "Trial balance",
         "lead": "All accounts of the same purpose and asset together. Debits less credits; "
         "units of meters are memo accounts and balance among themselves.",
         "choices": choices,
@@ -78,7 +76,7 @@ def view(request: HttpRequest) -> HttpResponse:
         "problem": problem,
         "tables": list(_tables(rows)),
     }
-    return TemplateResponse(request, "admin/ledger/report.html", pages.context(request, PAGE, context))
+    return pages.report(request, PAGE, context)
 
 
 def _csv(book: Book, rows: Sequence[TrialRow]) -> HttpResponse:
@@ -96,9 +94,7 @@ def _tables(rows: Sequence[TrialRow]) -> Iterator[Table]:
 
 def _table(rows: Sequence[TrialRow], asset: Asset) -> Table:
     with exactly():
-        sums = [
-            sum((values[place] for values in map(_amounts, rows)), ZERO) for place in range(4)
-        ]
+        sums = [sum((values[place] for values in map(_amounts, rows)), ZERO) for place in range(4)]
     return Table(
         title=f"{asset.code} · {asset.name}" if asset.name != asset.code else asset.code,
         columns=("Type", "Purpose", *(number(heading) for heading in _HEADINGS[3:])),

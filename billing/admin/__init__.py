@@ -1,0 +1,23 @@
+"""The admin of usage: how it is counted and priced, what came in, and what it came to."""
+
+from billing.admin import (
+    catalogue,
+    dead_letters,
+    events,
+    glance,
+    profiles,
+    rates,
+    unattributed,
+    usage,
+)
+
+__all__ = [
+    "catalogue",
+    "dead_letters",
+    "events",
+    "glance",
+    "profiles",
+    "rates",
+    "unattributed",
+    "usage",
+]
