@@ -16,8 +16,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
-from ledger import jobs
-from ledger.models import Seal
+from ledger import jobs, sealing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +79,9 @@ def worker() -> Check:
 
 def seals() -> Check:
     """Check that no transaction has waited too long for its seal."""
-    age = seal_lag()
+    age = sealing.lag(now())
     limit = timedelta(seconds=settings.READY_SEAL_SECONDS)
     return Check(is_ok=age <= limit, detail=f"oldest unsealed {age.total_seconds():.0f} s")
-
-
-def seal_lag() -> timedelta:
-    """Return how long the oldest transaction without a seal has waited."""
-    last = Seal.objects.order_by("-seq").values_list("last_xid", "last_transaction_id").first()
-    after = "WHERE (xid, transaction_id) > (%s::text::xid8, %s)" if last else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            # The index on (xid, transaction_id) makes this a look at one row.
-            f"""
-            SELECT ledger_instant_of(transaction_id) FROM ledger_receipt {after}
-            ORDER BY xid, transaction_id LIMIT 1
-            """,  # noqa: S608 (written above)
-            [str(last[0]), last[1]] if last else [],
-        )
-        row = cursor.fetchone()
-    return max(timedelta(), now() - row[0]) if row else timedelta()
 
 
 CHECKS: dict[str, Callable[[], Check]] = {

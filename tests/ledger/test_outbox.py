@@ -42,9 +42,13 @@ def claim():
 
 @pytest.mark.django_db(transaction=True)
 def test_row_does_not_outlive_a_transaction_that_failed(publish):
-    with pytest.raises(RuntimeError), transaction.atomic():
-        publish()
-        raise RuntimeError
+    def publish_and_fail():
+        with transaction.atomic():
+            publish()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        publish_and_fail()
 
     assert not Outbox.objects.exists()
 

@@ -133,7 +133,8 @@ def test_commands_back_up_and_restore(home, note, noted):
 
 
 @pytest.mark.parametrize(
-    ("instant", "complaint"), [("2026-03-01T12:00:00", "has no zone"), ("tuesday", "write an instant")]
+    ("instant", "complaint"),
+    [("2026-03-01T12:00:00", "has no zone"), ("tuesday", "write an instant")],
 )
 def test_unclear_instant_is_refused(home, instant, complaint):
     env = processes.environment(METERBOOK_HOME=str(home.root))

@@ -71,10 +71,11 @@ def test_application_that_may_not_write_is_a_problem(findings):
 def test_partitions_that_end_soon_are_a_problem(findings):
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE ledger_delta")
-        cursor.execute("CREATE TABLE ledger_delta (transaction_id bigint) PARTITION BY RANGE (transaction_id)")
+        cursor.execute("CREATE TABLE ledger_delta (n bigint) PARTITION BY RANGE (n)")
         until = ids.first_id_at(now() + timedelta(days=3))
         cursor.execute(
-            f"CREATE TABLE ledger_delta_x PARTITION OF ledger_delta FOR VALUES FROM (0) TO ({until})"
+            "CREATE TABLE ledger_delta_x PARTITION OF ledger_delta"
+            f" FOR VALUES FROM (0) TO ({until})"
         )
 
     assert findings()["partitions of ledger_delta"].verdict is Verdict.PROBLEM
@@ -132,7 +133,8 @@ def test_problems_make_the_command_fail():
 
 def test_database_that_is_away_is_explained(tmp_path):
     env = environment(
-        DATABASE_URL="postgresql://me:secret@127.0.0.1:1/books", METERBOOK_HOME=str(tmp_path / "home")
+        DATABASE_URL="postgresql://me:secret@127.0.0.1:1/books",
+        METERBOOK_HOME=str(tmp_path / "home"),
     )
 
     done = manage("doctor", "--json", env=env)
@@ -150,9 +152,7 @@ def test_database_that_is_away_is_explained(tmp_path):
     reason="PostgreSQL 15 is not installed (Debian: postgresql-15)",
 )
 def test_oldest_supported_server_is_made_and_sound(home):
-    env = environment(
-        METERBOOK_HOME=str(home.root), METERBOOK_PG_BIN="/usr/lib/postgresql/15/bin"
-    )
+    env = environment(METERBOOK_HOME=str(home.root), METERBOOK_PG_BIN="/usr/lib/postgresql/15/bin")
 
     prepared = manage("prepare", env=env)
     found = manage("doctor", "--json", env=env)

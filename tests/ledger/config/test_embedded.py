@@ -176,7 +176,7 @@ def test_data_of_another_major_release_are_refused(home):
     home.data.mkdir()
     (home.data / "PG_VERSION").write_text("13\n")
 
-    with pytest.raises(embedded.EmbeddedError, match="PostgreSQL 13.*METERBOOK_PG_BIN"):
+    with pytest.raises(embedded.EmbeddedError, match=r"PostgreSQL 13.*METERBOOK_PG_BIN"):
         embedded.ensure(home)
 
 

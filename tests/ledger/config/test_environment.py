@@ -31,13 +31,13 @@ def test_every_problem_is_named_at_once():
     with pytest.raises(ImproperlyConfigured) as refused:
         env.check()
 
+    shape = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     assert str(refused.value).splitlines() == [
         "The environment needs correcting:",
         "  - A is 'maybe', must be true or false.",
         "  - B is '-1', must be a whole number from 0.",
         "  - C is 'purple', must be one of: red, blue.",
-        "  - DATABASE_URL names mysql scheme, only PostgreSQL serves;"
-        " write postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
+        f"  - DATABASE_URL names mysql scheme, only PostgreSQL serves; write {shape}.",
     ]
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
-from ledger import jobs
+from ledger import jobs, sealing
 from ledger.api import health
 from ledger.periodic import HEARTBEAT, Job
 
@@ -86,7 +86,7 @@ def test_journal_without_a_seal_for_long_is_not_ready(beat, ready):
     status, failing = ready()
 
     assert (status, list(failing)) == (503, ["seals"])
-    assert timedelta(minutes=59) < health.seal_lag() < timedelta(minutes=61)
+    assert timedelta(minutes=59) < sealing.lag(now()) < timedelta(minutes=61)
 
 
 @pytest.mark.django_db
@@ -96,8 +96,9 @@ def test_receipts_after_the_last_seal_are_what_lags(beat, ready):
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ledger_seal (seq, last_xid, last_transaction_id, transactions, entries,"
-            " previous, hash, sealed_at) SELECT 1, xid::text::numeric, transaction_id, 1, 0, '', '',"
-            " now() FROM ledger_receipt WHERE transaction_id = %s",
+            " previous, hash, sealed_at)"
+            " SELECT 1, xid::text::numeric, transaction_id, 1, 0, '', '', now()"
+            " FROM ledger_receipt WHERE transaction_id = %s",
             [head],
         )
 
