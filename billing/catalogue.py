@@ -8,7 +8,7 @@ definition is a new meter, a new price a new rate.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -19,7 +19,7 @@ from billing.metering import paths
 from billing.models import BillingProfile, Meter, Rate, RateCard, Subject
 from billing.rating.price import places_of
 from ledger import inputs, limits
-from ledger.errors import InvalidInputError, PrecisionError
+from ledger.errors import AlreadyExistsError, InvalidInputError, PrecisionError
 from ledger.integrity import taken
 from ledger.models import Asset, Book, Customer
 from ledger.money import exact, text
@@ -182,24 +182,37 @@ def add_rate(
     return rate
 
 
-def map_subject(*, book: Book, key: str, customer: Customer, at: datetime) -> Subject:
+def map_subject(
+    *,
+    book: Book,
+    key: str,
+    customer: Customer,
+    at: datetime,
+    within: Collection[int] | None = None,
+) -> Subject:
     """
     Say whose usage a subject's is, from now on; a subject that is somebody's changes hands.
 
-    What has been posted stays with the customer it was posted to.
+    What has been posted stays with the customer it was posted to. ``within`` names the customers
+    that a subject may be taken from, if not from all.
 
     Raises:
         InvalidInputError: a malformed key, or another book's customer.
+        AlreadyExistsError: the subject is that of a customer it may not be taken from.
     """
     if customer.book_id != book.pk:
         remedy = "name a customer of the same book"
         raise InvalidInputError(field="customer", value=customer.key, remedy=remedy)
-    subject, _ = Subject.objects.update_or_create(
-        book=book,
-        key=inputs.key("key", key, longest=255),
-        defaults={"customer": customer},
-        create_defaults={"customer": customer, "created_at": at},
-    )
+    key = inputs.key("key", key, longest=255)
+    with transaction.atomic():
+        subject, is_new = Subject.objects.select_for_update().get_or_create(
+            book=book, key=key, defaults={"customer": customer, "created_at": at}
+        )
+        if within is not None and subject.customer_id not in within:
+            raise AlreadyExistsError(subject=key)
+        if not is_new and subject.customer_id != customer.pk:
+            subject.customer = customer
+            subject.save(update_fields=["customer"])
     return subject
 
 

@@ -1,5 +1,28 @@
 """Paths of the billing package, below ``/api/v1/``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from billing.api.views import catalogue, usage
+
+urlpatterns = [
+    path("meters", catalogue.Meters.as_view()),
+    path("meters/<str:meter>", catalogue.OneMeter.as_view()),
+    path("meters/<str:meter>/archive", catalogue.MeterArchive.as_view()),
+    path("rate-cards", catalogue.RateCards.as_view()),
+    path("rate-cards/<str:rate_card>", catalogue.OneRateCard.as_view()),
+    path("rate-cards/<str:rate_card>/make-default", catalogue.DefaultRateCard.as_view()),
+    path("rate-cards/<str:rate_card>/rates", catalogue.Rates.as_view()),
+    path("subjects", catalogue.Subjects.as_view()),
+    path("subjects/<path:subject>", catalogue.OneSubject.as_view()),
+    path("customers/<str:customer>/billing-profile", catalogue.Profile.as_view()),
+    path("events", usage.Events.as_view()),
+    path("events/<str:event>", usage.OneEvent.as_view()),
+    path("events/<str:event>/void", usage.EventVoid.as_view()),
+    path("events/<str:event>/amend", usage.EventAmend.as_view()),
+    path("usage", usage.Usage.as_view()),
+    path("dead-letters", usage.DeadLetters.as_view()),
+    path("dead-letters/<str:dead_letter>", usage.OneDeadLetter.as_view()),
+    path("dead-letters/<str:dead_letter>/replay", usage.DeadLetterReplay.as_view()),
+    path("dead-letters/<str:dead_letter>/dismiss", usage.DeadLetterDismissal.as_view()),
+    path("unattributed-events", usage.UnattributedEvents.as_view()),
+]

@@ -62,11 +62,11 @@ class Resource(APIView):
         Raises:
             InvalidFields: naming each field that cannot be read, with its value.
         """
-        return self._read(kind, self.request.data)
+        return self.read(kind, self.request.data)
 
     def asked(self, kind: AnySerializer) -> dict[str, Any]:
         """Return the query, read; errors as ``body``."""
-        return self._read(kind, self.request.query_params.dict())
+        return self.read(kind, self.request.query_params.dict())
 
     def answer(
         self, kind: AnySerializer, value: object, *, status: int = 200, **context: object
@@ -91,7 +91,8 @@ class Resource(APIView):
         response.headers.setdefault("Cache-Control", "no-store")
         return super().finalize_response(request, response, *args, **kwargs)
 
-    def _read(self, kind: AnySerializer, data: Any) -> dict[str, Any]:
+    def read(self, kind: AnySerializer, data: Any) -> dict[str, Any]:
+        """Return anything sent, read; errors as ``body``."""
         serializer = kind(data=data)
         if not serializer.is_valid():
             raise problems.InvalidFields(serializer.errors, data)

@@ -41,12 +41,13 @@ _PROBLEMS: Final = {
 _WITH_BODY: Final = {"409", "413", "415", "422"}
 _ERROR: Final = {
     "type": "object",
-    "required": ["field", "value", "code", "detail"],
+    "required": ["field", "code", "detail"],
     "properties": {
         "field": {"type": "string"},
         "value": {"type": ["string", "null"]},
         "code": {"type": "string"},
         "detail": {"type": "string"},
+        "index": {"type": "integer", "description": "Which of the events sent, from 0."},
     },
 }
 PROBLEM: Final = {
@@ -95,6 +96,7 @@ def operation(
     query: Any = None,
     path: Sequence[str] = (),
     description: str = "",
+    more: Sequence[OpenApiParameter] = (),
 ) -> Callable[[F], F]:
     """Describe one method of a view; examples come from its serializers."""
     parameters: list[Any] = [
@@ -106,15 +108,17 @@ def operation(
         )
         for part in path
     ]
-    if query is not None:
-        parameters.append(query)
+    parameters += [query] if query is not None else []
+    parameters += more
     examples = []
-    if body is not None:
-        examples.append(OpenApiExample("Request", value=body.example, request_only=True))
-    if hasattr(answer, "example"):
+    sent = next(iter(body.values())) if isinstance(body, dict) else body
+    if sent is not None:
+        examples.append(OpenApiExample("Request", value=sent.example, request_only=True))
+    shown = next(iter(answer.values())) if isinstance(answer, dict) else answer
+    if hasattr(shown, "example"):
         examples.append(
             OpenApiExample(
-                "Answer", value=answer.example, response_only=True, status_codes=[str(status)]
+                "Answer", value=shown.example, response_only=True, status_codes=[str(status)]
             )
         )
     decorate: Callable[[F], F] = extend_schema(
@@ -124,7 +128,7 @@ def operation(
         tags=[tag],
         parameters=parameters,
         request=body,
-        responses={status: answer},
+        responses=answer if isinstance(answer, dict) else {status: answer},
         examples=examples,
     )
     return decorate

@@ -1,0 +1,1 @@
+"""The views of the billing package, a file per group of resources."""

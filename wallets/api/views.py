@@ -1,0 +1,202 @@
+"""Wallets and the grants in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ledger import inputs
+from ledger.api import lookups, pages
+from ledger.api.fields import listing
+from ledger.api.idempotency import once
+from ledger.api.resource import Resource
+from ledger.api.schema import operation
+from wallets import grants, summary
+from wallets.api import serializers as s
+from wallets.models import CreditGrant, Wallet
+
+
+def wallets_of(view: Resource) -> QuerySet[Wallet]:
+    """Return the wallets that the caller may see."""
+    wallets = Wallet.objects.filter(customer__book=view.caller.book).select_related("asset")
+    return lookups.within(view.caller, wallets, "customer")
+
+
+def grants_of(view: Resource) -> QuerySet[CreditGrant]:
+    """Return the grants that the caller may see."""
+    found = CreditGrant.objects.filter(wallet__customer__book=view.caller.book)
+    return lookups.within(view.caller, found.select_related("wallet__asset"), "wallet__customer")
+
+
+class Wallets(Resource):
+    """GET, POST /wallets"""
+
+    @operation(
+        "list-wallets",
+        summary="List wallets",
+        tag="Wallets",
+        query=s.WalletQuery,
+        answer=listing(s.WalletOut),
+    )
+    def get(self, request: Request) -> Response:
+        asked = self.asked(s.WalletQuery)
+        wallets = wallets_of(self)
+        if named := asked.get("customer"):
+            wallets = wallets.filter(customer=lookups.customer(self.caller, named))
+        if code := asked.get("asset"):
+            wallets = wallets.filter(asset__code=code)
+        return self.page(s.WalletOut, *pages.page(wallets, asked))
+
+    @operation(
+        "open-wallet",
+        summary="Open a wallet, once per customer and key",
+        tag="Wallets",
+        body=s.WalletIn,
+        answer=s.WalletOut,
+        status=201,
+    )
+    @once()
+    def post(self, request: Request) -> Response:
+        wanted = self.body(s.WalletIn)
+        wallet = grants.open_wallet(
+            customer=lookups.customer(self.caller, wanted["customer"]),
+            asset=lookups.asset(wanted["asset"]),
+            key=inputs.key("key", wanted["key"]),
+            name=inputs.name("name", wanted["name"], may_be_empty=True),
+            is_shared=wanted["is_shared"],
+            at=self.now,
+        )
+        return self.answer(s.WalletOut, wallet, status=201)
+
+
+class OneWallet(Resource):
+    """GET /wallets/{wallet}"""
+
+    @operation(
+        "get-wallet", summary="Get a wallet", tag="Wallets", path=["wallet"], answer=s.WalletOut
+    )
+    def get(self, request: Request, wallet: str) -> Response:
+        return self.answer(s.WalletOut, lookups.by_id(wallets_of(self), wallet, "wallet"))
+
+
+class WalletBalance(Resource):
+    """GET /wallets/{wallet}/balance"""
+
+    @operation(
+        "get-wallet-balance",
+        summary="Get what became of a wallet's credit, now or as of an instant",
+        tag="Wallets",
+        path=["wallet"],
+        query=s.AtQuery,
+        answer=s.WalletBalanceOut,
+    )
+    def get(self, request: Request, wallet: str) -> Response:
+        found = lookups.by_id(wallets_of(self), wallet, "wallet")
+        as_of = self.asked(s.AtQuery).get("as_of")
+        figures = summary.of_wallets([found.pk], at=as_of or self.now, is_past=as_of is not None)[
+            found.pk
+        ]
+        written = {"wallet_id": found.pk, "asset": found.asset.code, "as_of": as_of}
+        return self.answer(
+            s.WalletBalanceOut, asdict(figures) | {"settled": figures.settled} | written
+        )
+
+
+class Grants(Resource):
+    """GET /grants"""
+
+    @operation(
+        "list-grants",
+        summary="List credit grants",
+        tag="Grants",
+        query=s.GrantQuery,
+        answer=listing(s.GrantOut),
+    )
+    def get(self, request: Request) -> Response:
+        asked = self.asked(s.GrantQuery)
+        found = grants_of(self)
+        if wallet := asked.get("wallet"):
+            found = found.filter(wallet=lookups.by_id(wallets_of(self), wallet, "wallet"))
+        if named := asked.get("customer"):
+            found = found.filter(wallet__customer=lookups.customer(self.caller, named))
+        if key := asked.get("key"):
+            found = found.filter(key=key)
+        rows, following = pages.page(found, asked)
+        return self.page(s.GrantOut, _with_figures(self, rows), following)
+
+
+class WalletGrants(Resource):
+    """POST /wallets/{wallet}/grants"""
+
+    scopes = {"POST": "finance"}
+
+    @operation(
+        "issue-grant",
+        summary="Put a block of credit into a wallet",
+        tag="Grants",
+        path=["wallet"],
+        body=s.GrantIn,
+        answer=s.GrantOut,
+        status=201,
+    )
+    @once(is_required=True)
+    def post(self, request: Request, wallet: str) -> Response:
+        found = lookups.by_id(wallets_of(self), wallet, "wallet")
+        wanted = self.body(s.GrantIn)
+        inputs.key("key", wanted["key"])
+        for feature in wanted["feature_keys"]:
+            inputs.key("feature_keys", feature)
+        grant = grants.issue(wallet=found, at=self.now, **wanted)
+        return _answer(self, grant.pk, status=201)
+
+
+class OneGrant(Resource):
+    """GET /grants/{grant}"""
+
+    @operation("get-grant", summary="Get a grant", tag="Grants", path=["grant"], answer=s.GrantOut)
+    def get(self, request: Request, grant: str) -> Response:
+        return _answer(self, lookups.by_id(grants_of(self), grant, "grant").pk)
+
+
+class GrantVoid(Resource):
+    """POST /grants/{grant}/void"""
+
+    scopes = {"POST": "finance"}
+
+    @operation(
+        "void-grant",
+        summary="Take back what is unused of a grant, for good",
+        tag="Grants",
+        path=["grant"],
+        body=s.VoidIn,
+        answer=s.GrantOut,
+    )
+    @once(is_required=True)
+    def post(self, request: Request, grant: str) -> Response:
+        found = lookups.by_id(grants_of(self), grant, "grant")
+        wanted = self.body(s.VoidIn)
+        grants.void(
+            grant=found,
+            at=self.now,
+            key=request.headers["Idempotency-Key"],
+            reason=wanted["reason"],
+        )
+        return _answer(self, found.pk)
+
+
+def _answer(view: Resource, grant_id: int, *, status: int = 200) -> Response:
+    grant = grants_of(view).get(pk=grant_id)
+    return view.answer(s.GrantOut, _with_figures(view, [grant])[0], status=status)
+
+
+def _with_figures(view: Resource, rows: Sequence[CreditGrant]) -> list[Any]:
+    """Give each grant its figures, by one look for all."""
+    found = summary.of_grants([grant.pk for grant in rows], at=view.now)
+    for grant in rows:
+        grant.figures = found[grant.pk]  # type: ignore[attr-defined]
+    return list(rows)
