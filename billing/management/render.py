@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from typing import Final, TextIO, cast
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from billing.reports import overview
 from billing.reports.overview import MarginRow, Overview, PostpaidRow, WalletRow
@@ -53,17 +55,20 @@ def tables(found: Overview, units: Iterable[str] = ()) -> list[Table]:
 
 def wallets(rows: Sequence[WalletRow]) -> Table:
     """Show what became of the credit in wallets; those used most, and all in all."""
-    table = _table("Wallets", "customer", "wallet", "asset", numbers=_FIGURES)
+    figures_shown = _shown(rows)
+    table = _table("Wallets", "customer", "wallet", "asset", numbers=figures_shown)
     shown = sorted(rows, key=lambda row: -row.figures.used)[:MOST_ROWS]
     for row in sorted(shown, key=lambda row: (row.customer, row.wallet)):
-        table.add_row(row.customer, row.wallet, row.asset, *_figures(row.figures))
+        figures = _figures(row.figures, figures_shown)
+        table.add_row(row.customer, row.wallet, row.asset, *figures)
     _more(table, rows)
     totals: dict[str, Figures] = defaultdict(Figures)
     for row in rows:
         totals[row.asset] += row.figures
-    for asset, figures in sorted(totals.items()):
+    for asset, total in sorted(totals.items()):
         table.add_section()
-        table.add_row(f"all {len(rows)}", "", asset, *_figures(figures), style="bold")
+        figures = _figures(total, figures_shown)
+        table.add_row(f"all {len(rows)}", "", asset, *figures, style="bold")
     return table
 
 
@@ -108,17 +113,17 @@ def margins(rows: Sequence[MarginRow]) -> Table:
 
 
 def trial_balance(rows: Sequence[TrialRow], units: set[str]) -> Table:
-    """Show all accounts by type and purpose; debits and credits of each asset are equal."""
+    """Show all accounts by type and purpose, from the beginning; sides of each asset are equal."""
     table = _table(
         "Trial balance",
         "type",
         "purpose",
         "asset",
-        numbers=["opening", "debits", "credits", "closing"],
+        numbers=["debits", "credits", "closing"],
     )
-    totals: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO, ZERO])
+    totals: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
     for row in rows:
-        figures = (row.opening, row.debits, row.credits, row.closing)
+        figures = (row.debits, row.credits, row.closing)
         write = whole if row.asset in units else amount
         table.add_row(row.type, row.purpose, row.asset, *map(write, figures))
         totals[row.asset] = [add(*pair) for pair in zip(totals[row.asset], figures, strict=True)]
@@ -151,11 +156,18 @@ def whole(value: Decimal) -> str:
     return written.rstrip("0").rstrip(".") if "." in written else written
 
 
-_FIGURES: Final = ("granted", "used", "expired", "voided", "available")
+_ALWAYS: Final = ("granted", "used", "expired", "available")
+_AT_TIMES: Final = ("voided", "held", "pending")  # shown where there is some
 
 
-def _figures(figures: Figures) -> list[str]:
-    return [amount(getattr(figures, name)) for name in _FIGURES]
+def _shown(rows: Iterable[WalletRow]) -> list[str]:
+    listed = list(rows)
+    named = {name for name in _AT_TIMES if any(getattr(row.figures, name) for row in listed)}
+    return [*_ALWAYS[:-1], *(name for name in _AT_TIMES if name in named), _ALWAYS[-1]]
+
+
+def _figures(figures: Figures, names: Iterable[str]) -> list[str]:
+    return [amount(getattr(figures, name)) for name in names]
 
 
 def _margin(row: MarginRow) -> list[str]:
@@ -166,7 +178,14 @@ def _margin(row: MarginRow) -> list[str]:
 
 
 def _table(title: str, *texts: str, numbers: Iterable[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for name in texts:
         table.add_column(name, overflow="fold")
     for name in numbers:
@@ -179,18 +198,26 @@ def _more(table: Table, rows: Sequence[object]) -> None:
         table.add_row(f"… {len(rows) - MOST_ROWS} more", style="dim")
 
 
+def console_on(output: object) -> Console:
+    """Return a console on a command's output: wide enough, if that is not a terminal."""
+    stream = cast("TextIO", output)
+    found = Console(file=stream, highlight=False)
+    return found if found.is_terminal else Console(file=stream, highlight=False, width=120)
+
+
 def render_verification(report: Report, console: Console) -> None:
     """Print what was recomputed, and what disagreed."""
-    console.print()
-    console.print(
-        f"{report.transactions:,} transactions, {report.entries:,} entries and"
-        f" {report.seals:,} seals recomputed: ",
-        end="",
+    recomputed = (
+        f"Recomputed {report.transactions:,} transactions, {report.entries:,} entries and the"
+        f" chain of seals up to {report.seals:,}:"
     )
-    if report.is_clean:
-        console.print("the ledger agrees with itself.", style="bold green")
-        return
-    console.print(f"{len(report.disagreements)} disagree.", style="bold red")
-    for found in report.disagreements:
-        console.print(f"  {found.check}: {found}", markup=False)
-        console.print(f"  {found.remedy}", style="dim", markup=False)
+    found = len(report.disagreements)
+    verdict = Text(
+        "the ledger agrees with itself." if report.is_clean else f"{found} disagree.",
+        style="bold green" if report.is_clean else "bold red",
+    )
+    console.print()
+    console.print(recomputed, verdict)
+    for disagreement in report.disagreements:
+        console.print(f"  {disagreement.check}: {disagreement}", markup=False)
+        console.print(f"  {disagreement.remedy}", style="dim", markup=False)

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from billing.management import loading
+from billing.management import loading, render
 from billing.management.loading import Crew, LoadError, Stop, Tally
 from billing.metering import files
 from billing.metering.files import Columns, Opened, Record
@@ -102,7 +102,7 @@ class Command(BaseCommand):
             raise CommandError(f"{loaded.tally.refusals:,} rows were refused.")
 
     def _report(self, loaded: "Loaded", paths: list[Path]) -> None:
-        console = Console(file=self.stdout, highlight=False)  # type: ignore[arg-type]
+        console = render.console_on(self.stdout)
         console.print(summary(loaded))
         for path, tally in loaded.by_file:
             for row in tally.refused:
