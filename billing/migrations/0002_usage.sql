@@ -19,7 +19,9 @@ ALTER TABLE billing_usagebatch ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_x
 CREATE INDEX billing_usagebatch_final ON billing_usagebatch (xid, id);
 ALTER TABLE billing_correction ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
 CREATE INDEX billing_correction_final ON billing_correction (xid, id);
-ALTER TABLE billing_accrual SET (fillfactor = 50);
+-- As for ledger_balance: a batch rewrites most rows of the running period.
+ALTER TABLE billing_accrual SET (fillfactor = 25, autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CALL ledger_make_append_only('billing_usageevent');
 CALL ledger_make_append_only('billing_usagebatch');

@@ -7,7 +7,10 @@ CREATE SEQUENCE ledger_id_seq;
 ALTER TABLE ledger_account ADD CONSTRAINT ledger_account_number CHECK (
     (id >> 48) & 16383 = book_id AND (id >> 32) & 65535 = asset_id AND (id >> 62 = 1) = (customer_id IS NOT NULL)
 );
-ALTER TABLE ledger_balance SET (fillfactor = 50);
+-- A batch rewrites most of a small table's rows: room on the page for a few versions of each keeps updates off
+-- the index, and vacuum comes often.
+ALTER TABLE ledger_balance SET (fillfactor = 25, autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE ledger_period ADD CONSTRAINT ledger_period_no_overlap
     EXCLUDE USING gist (int8range(book_id, book_id, '[]') WITH &&, tstzrange(starts_at, ends_at) WITH &&);
 

@@ -37,6 +37,7 @@ def _settings(home: Home, binaries: Binaries) -> dict[str, str]:
         **_durability(home, binaries),
         **_memory(),
         "jit": "off",
+        "autovacuum_naptime": "15s",  # balances are rewritten all the time
         "idle_in_transaction_session_timeout": "10min",
         "timezone": "UTC",
         **_logging(home),
@@ -51,6 +52,8 @@ def _durability(home: Home, binaries: Binaries) -> dict[str, str]:
         "synchronous_commit": "on",
         "checkpoint_timeout": "15min",
         "max_wal_size": f"{_wal_size(home)}MB",
+        "min_wal_size": f"{_wal_size(home) // 4}MB",  # recycled, not made anew under load
+        "wal_buffers": "64MB",
         "wal_compression": binaries.wal_compression,
         "wal_level": "replica",
         "archive_mode": "on",
