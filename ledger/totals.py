@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from ledger.ids import LINES, first_id_at
+from ledger.ids import LINES, first_id_at, is_house
 
 _DAY: Final = timedelta(days=1)
 _NOON: Final = timedelta(hours=12)
@@ -80,9 +80,23 @@ def _totals(
         **_effective_cut(effective_at),
         **_posted_cut(posted_at),
     }
+    layers = " UNION ALL ".join(_layers(account_ids, parameters))
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {UNFOLDED}, {_LAYERS}", parameters)
+        cursor.execute(f"WITH {UNFOLDED}, {_WANTED}, layers AS ({layers}) {_SUMMED}", parameters)
         return [Total(*row) for row in cursor.fetchall()]
+
+
+def _layers(account_ids: list[int] | None, parameters: dict[str, Any]) -> list[str]:
+    """Return only the layers that hold something: each costs planning time."""
+    layers = [_BUCKETED, _TAIL]
+    if parameters["posted_date"] is not None:
+        layers.append(_POSTING_DAY)
+    if parameters["cut_date"] is not None:
+        if account_ids is not None and not all(map(is_house, account_ids)):
+            layers.append(_CUT_BY_INDEX)
+        if account_ids is None or any(map(is_house, account_ids)):
+            layers.append(_CUT_BY_TRANSACTION)
+    return layers
 
 
 def _effective_cut(instant: datetime | None) -> dict[str, Any]:
@@ -129,91 +143,87 @@ UNFOLDED: Final = """
         WHERE (xid, transaction_id) > ((SELECT xid FROM mark), (SELECT position FROM mark))
     )"""
 
-_LAYERS: Final = """
+_WANTED: Final = """
     wanted AS (
         SELECT id FROM ledger_account
         WHERE (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
           AND (%(book)s::bigint IS NULL OR book_id = %(book)s)
-    ), bucketed AS (
-        SELECT w.id, sum(k.debits) AS debits, sum(k.credits) AS credits
-        FROM wanted w JOIN ledger_bucket k ON k.account_id = w.id
-        WHERE (%(until_date)s::date IS NULL OR k.effective_date < %(until_date)s)
-          AND (%(posted_date)s::date IS NULL OR k.posted_date < %(posted_date)s)
-        GROUP BY w.id
-    ), tail AS (
-        SELECT w.id, sum(d.debits) AS debits, sum(d.credits) AS credits
-        FROM wanted w
-        CROSS JOIN LATERAL (
-            SELECT debits, credits FROM ledger_delta
-            WHERE account_id = w.id AND transaction_id IN (SELECT transaction_id FROM unfolded)
-              AND transaction_id BETWEEN (SELECT min(transaction_id) FROM unfolded)
-                                     AND (SELECT max(transaction_id) FROM unfolded)
-              AND (%(day_id)s::bigint IS NULL OR transaction_id < %(day_id)s)
-              AND (%(until_date)s::date IS NULL OR effective_date < %(until_date)s)
-            OFFSET 0) d
-        GROUP BY w.id
-    ), posting_day AS (
-        SELECT w.id, sum(d.debits) AS debits, sum(d.credits) AS credits
-        FROM wanted w JOIN ledger_delta d ON d.account_id = w.id
-        WHERE d.transaction_id >= %(day_id)s::bigint AND d.transaction_id < %(until_id)s::bigint
-          AND (%(until_date)s::date IS NULL OR d.effective_date < %(until_date)s)
-        GROUP BY w.id
     ), by_index AS (
         SELECT id FROM wanted WHERE id >= 4611686018427387904 AND %(ids)s::bigint[] IS NOT NULL
     ), by_transaction AS (
         SELECT id FROM wanted WHERE id < 4611686018427387904 OR %(ids)s::bigint[] IS NULL
-    ), cut_indexed AS (
-        SELECT w.id, sum(e.debit) AS debits, sum(e.credit) AS credits
-        FROM by_index w
-        CROSS JOIN LATERAL (
-            SELECT amount AS debit, 0 AS credit FROM ledger_entry
-            WHERE debit_account_id = w.id AND debit_account_id >= 4611686018427387904
-              AND effective_at >= %(cut_from)s::timestamptz
-              AND effective_at < %(cut_to)s::timestamptz
-              AND (%(until_id)s::bigint IS NULL OR id < %(until_id)s)
-            UNION ALL
-            SELECT 0, amount FROM ledger_entry
-            WHERE credit_account_id = w.id AND credit_account_id >= 4611686018427387904
-              AND effective_at >= %(cut_from)s::timestamptz
-              AND effective_at < %(cut_to)s::timestamptz
-              AND (%(until_id)s::bigint IS NULL OR id < %(until_id)s)) e
-        WHERE %(cut_date)s::date IS NOT NULL
-        GROUP BY w.id
-    ), cut_ranges AS MATERIALIZED (
-        SELECT ledger_first_id_at(posted_date::timestamp AT TIME ZONE 'UTC') AS first,
-               ledger_first_id_at((posted_date + 1)::timestamp AT TIME ZONE 'UTC') - 1 AS last
-        FROM (SELECT DISTINCT k.posted_date
-              FROM ledger_bucket k JOIN by_transaction w ON w.id = k.account_id
-              WHERE k.effective_date = %(cut_date)s::date) days
+    )"""
+_BUCKETED: Final = """
+    SELECT w.id, sum(k.debits) AS debits, sum(k.credits) AS credits
+    FROM wanted w JOIN ledger_bucket k ON k.account_id = w.id
+    WHERE (%(until_date)s::date IS NULL OR k.effective_date < %(until_date)s)
+      AND (%(posted_date)s::date IS NULL OR k.posted_date < %(posted_date)s)
+    GROUP BY w.id
+"""
+_TAIL: Final = """
+    SELECT w.id, sum(d.debits), sum(d.credits)
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT debits, credits FROM ledger_delta
+        WHERE account_id = w.id AND transaction_id IN (SELECT transaction_id FROM unfolded)
+          AND transaction_id BETWEEN (SELECT min(transaction_id) FROM unfolded)
+                                 AND (SELECT max(transaction_id) FROM unfolded)
+          AND (%(day_id)s::bigint IS NULL OR transaction_id < %(day_id)s)
+          AND (%(until_date)s::date IS NULL OR effective_date < %(until_date)s)
+        OFFSET 0) d
+    GROUP BY w.id
+"""
+_POSTING_DAY: Final = """
+    SELECT w.id, sum(d.debits), sum(d.credits)
+    FROM wanted w JOIN ledger_delta d ON d.account_id = w.id
+    WHERE d.transaction_id >= %(day_id)s AND d.transaction_id < %(until_id)s
+      AND (%(until_date)s::date IS NULL OR d.effective_date < %(until_date)s)
+    GROUP BY w.id
+"""
+# The predicates on 2**62 let the planner see that the partial indexes apply.
+_CUT_BY_INDEX: Final = """
+    SELECT w.id, %(sign)s * sum(e.debit), %(sign)s * sum(e.credit)
+    FROM by_index w
+    CROSS JOIN LATERAL (
+        SELECT amount AS debit, 0 AS credit FROM ledger_entry
+        WHERE debit_account_id = w.id AND debit_account_id >= 4611686018427387904
+          AND effective_at >= %(cut_from)s AND effective_at < %(cut_to)s
+          AND (%(until_id)s::bigint IS NULL OR id < %(until_id)s)
         UNION ALL
-        SELECT transaction_id, transaction_id FROM unfolded
-        WHERE %(cut_date)s::date IS NOT NULL AND EXISTS (SELECT FROM by_transaction)
-    ), cut_transactions AS MATERIALIZED (
+        SELECT 0, amount FROM ledger_entry
+        WHERE credit_account_id = w.id AND credit_account_id >= 4611686018427387904
+          AND effective_at >= %(cut_from)s AND effective_at < %(cut_to)s
+          AND (%(until_id)s::bigint IS NULL OR id < %(until_id)s)) e
+    GROUP BY w.id
+"""
+_CUT_BY_TRANSACTION: Final = """
+    SELECT side.id, %(sign)s * sum(side.debit), %(sign)s * sum(side.credit)
+    FROM (
         SELECT DISTINCT d.transaction_id
-        FROM cut_ranges r
+        FROM (
+            SELECT ledger_first_id_at(posted_date::timestamp AT TIME ZONE 'UTC') AS first,
+                   ledger_first_id_at((posted_date + 1)::timestamp AT TIME ZONE 'UTC') - 1 AS last
+            FROM (SELECT DISTINCT k.posted_date
+                  FROM ledger_bucket k JOIN by_transaction w ON w.id = k.account_id
+                  WHERE k.effective_date = %(cut_date)s) days
+            UNION ALL
+            SELECT transaction_id, transaction_id FROM unfolded) r
         JOIN ledger_delta d ON d.transaction_id BETWEEN r.first AND r.last
         JOIN by_transaction w ON w.id = d.account_id
-        WHERE d.effective_date = %(cut_date)s::date
-          AND (%(until_id)s::bigint IS NULL OR d.transaction_id < %(until_id)s)
-    ), cut_read AS (
-        SELECT side.id, sum(side.debit) AS debits, sum(side.credit) AS credits
-        FROM cut_transactions t
-        CROSS JOIN LATERAL (
-            SELECT * FROM ledger_entry
-            WHERE id > t.transaction_id AND id < t.transaction_id + %(lines)s
-              AND effective_at >= %(cut_from)s::timestamptz
-              AND effective_at < %(cut_to)s::timestamptz
-            OFFSET 0) e
-        CROSS JOIN LATERAL (
-            VALUES (e.debit_account_id, e.amount, 0), (e.credit_account_id, 0, e.amount))
-            AS side (id, debit, credit)
-        WHERE side.id IN (SELECT id FROM by_transaction)
-        GROUP BY side.id
-    ), layers AS (
-        SELECT * FROM bucketed UNION ALL SELECT * FROM tail UNION ALL SELECT * FROM posting_day
-        UNION ALL SELECT id, %(sign)s * debits, %(sign)s * credits FROM cut_indexed
-        UNION ALL SELECT id, %(sign)s * debits, %(sign)s * credits FROM cut_read
-    )
+        WHERE d.effective_date = %(cut_date)s
+          AND (%(until_id)s::bigint IS NULL OR d.transaction_id < %(until_id)s)) t
+    CROSS JOIN LATERAL (
+        SELECT * FROM ledger_entry
+        WHERE id > t.transaction_id AND id < t.transaction_id + %(lines)s
+          AND effective_at >= %(cut_from)s AND effective_at < %(cut_to)s
+        OFFSET 0) e
+    CROSS JOIN LATERAL (
+        VALUES (e.debit_account_id, e.amount, 0), (e.credit_account_id, 0, e.amount))
+        AS side (id, debit, credit)
+    WHERE side.id IN (SELECT id FROM by_transaction)
+    GROUP BY side.id
+"""
+_SUMMED: Final = """
     SELECT w.id, coalesce(sum(l.debits), 0), coalesce(sum(l.credits), 0)
     FROM wanted w LEFT JOIN layers l ON l.id = w.id
     GROUP BY w.id
