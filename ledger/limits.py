@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from django.db import connection, transaction
@@ -43,3 +44,25 @@ def set_floor(*, customer: Customer, purpose: str, floor: Decimal | None) -> int
             [floor, floor, numbers],
         )
     return len(numbers)
+
+
+def bound(floors: Mapping[int, Decimal]) -> None:
+    """
+    Set lower bounds of accounts that the caller has locked (``bulk.lock``), as ``set_floor`` does.
+
+    Raises:
+        PrecisionError: a bound is finer or larger than the ledger keeps.
+    """
+    if not floors:
+        return
+    bounds = [exact(floor) for floor in floors.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE ledger_balance b SET version = b.version + 1,
+                floor = LEAST(n.floor, b.orientation * (b.debits - b.credits) - b.held)
+            FROM unnest(%s::bigint[], %s::numeric[]) AS n (account_id, floor)
+            WHERE b.account_id = n.account_id
+            """,
+            [list(floors), bounds],
+        )

@@ -51,16 +51,18 @@ def lots_of(
     since: datetime,
     until: datetime,
     asset_ids: Collection[int] | None = None,
+    also: Collection[int] = (),
 ) -> Candidates:
     """
     Return the lots that may pay for usage of these customers in ``[since, until]``.
 
     A customer's own wallets come first, then the shared ones of its ancestors, the nearest
-    first; within each, burn order. ``remaining`` is zero until ``fill``. Two queries.
+    first; within each, burn order. ``remaining`` is zero until ``fill``. Empty lots are left out
+    but for those that may be filled again: ``also``, by account. Two queries.
     """
     lines = _lines_of(customer_ids)
     payers = {payer for line in lines.values() for payer in line}
-    owned = _lots_by_owner(payers, customer_ids, since, until, asset_ids)
+    owned = _lots_by_owner(payers, customer_ids, (since, until), asset_ids, also)
     candidates = Candidates()
     for customer_id, line in lines.items():
         pools: defaultdict[int, list[Lot]] = defaultdict(list)
@@ -163,7 +165,7 @@ _LOTS: Final = """
     WHERE w.customer_id = ANY(%s) AND (w.is_shared OR w.customer_id = ANY(%s))
       AND g.voided_at IS NULL
       AND g.effective_at <= %s AND (g.expires_at IS NULL OR g.expires_at > %s)
-      AND (b.credits > b.debits OR g.expired_at IS NOT NULL)
+      AND (b.credits > b.debits OR g.expired_at IS NOT NULL OR g.account_id = ANY(%s))
       AND (%s::bigint[] IS NULL OR w.asset_id = ANY(%s))
 """
 
@@ -184,15 +186,16 @@ _ByAsset = dict[int, list[Lot]]
 def _lots_by_owner(
     payer_ids: Collection[int],
     customer_ids: Collection[int],
-    since: datetime,
-    until: datetime,
+    span: tuple[datetime, datetime],
     asset_ids: Collection[int] | None,
+    also: Collection[int],
 ) -> dict[tuple[int, bool], _ByAsset]:
     """Return lots by (owner, whether only the shared ones) and asset, in burn order."""
     assets = None if asset_ids is None else list(asset_ids)
     found: defaultdict[tuple[int, bool], list[Lot]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(_LOTS, [list(payer_ids), list(customer_ids), until, since, assets, assets])
+        whose, (since, until) = [list(payer_ids), list(customer_ids)], span
+        cursor.execute(_LOTS, [*whose, until, since, list(also), assets, assets])
         for owner_id, is_shared, *columns in cursor.fetchall():
             lot = _lot(*columns)
             found[owner_id, False].append(lot)

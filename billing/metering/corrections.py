@@ -183,7 +183,7 @@ def _leaving(event: UsageEvent) -> Iterator[Item]:
         yield Item(
             event_id=event.pk,
             at=event.occurred_at,
-            order_key=fact.key(event.book_id),
+            order_key=fact.name,
             measure=reading,
             series=Series(
                 accrual.customer_id, accrual.meter_id, accrual.rate_id, accrual.period_start
@@ -216,7 +216,7 @@ def _remaining(item: Item, accrual_id: int, event: UsageEvent) -> Iterator[Readi
     for other in standing(events).iterator():
         fact = fact_of(other)
         [reading] = measure(fact.data, [item.measure.meter])
-        yield Reading(reading.value, reading.text, other.occurred_at, fact.key(other.book_id))
+        yield Reading(reading.value, reading.text, other.occurred_at, fact.name)
 
 
 def _paid_from(event: UsageEvent) -> dict[tuple[int, int], list[tuple[int, Decimal]]]:

@@ -33,6 +33,11 @@ class Fact:
     data_json: str
     raw: bytes
 
+    @property
+    def name(self) -> str:
+        """Return source and id: of readings at one time, the one with the greater is the latest."""
+        return f"{self.source}\n{self.external_id}"
+
     def key(self, book_id: int) -> str:
         """Name (book, source, id) in 128 bits, as hex. None of the parts holds a null."""
         named = f"{book_id}\0{self.source}\0{self.external_id}".encode()

@@ -8,14 +8,15 @@ came from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from billing.metering.snapshot import Terms
 from billing.metering.takings import Takings
-from ledger import bulk, chart
+from ledger import bulk, chart, limits
+from ledger.bulk import Funds
 from ledger.chart import Spec
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
@@ -31,9 +32,31 @@ class Payer:
     unbilled_id: int
     overdraft_id: int
     room: Decimal | None  # what may still stand unbilled; None: without limit
+    is_credit_only: bool
+    known: Mapping[int, Lot]  # the lots of all payers of the batch, by account
 
-    def pay(self, amount: Decimal, at: datetime, feature: str) -> list[tuple[int, Decimal]]:
-        """Take an amount above zero and return what each account gives, in order."""
+    def pay(
+        self, amount: Decimal, at: datetime, feature: str, takings: Takings
+    ) -> list[tuple[int, Decimal]]:
+        """Take an amount above zero, note it, and return what each account gives, in order."""
+        parts: list[tuple[int, Decimal]] = []
+        if again := self._taken_again(amount, takings):
+            parts.append((self.unbilled_id, again))
+            amount = subtract(amount, again)
+        parts += self._allocated(amount, at, feature)
+        for account_id, part in parts:
+            takings.push(account_id, part)
+        return parts
+
+    def _taken_again(self, amount: Decimal, takings: Takings) -> Decimal:
+        """Take what was given back before anything had come: it stands to the account's credit."""
+        again = min(amount, takings.owed_to(self.unbilled_id))
+        if again and self.room is not None and not self.is_credit_only:
+            again = min(again, max(self.room, ZERO))
+            self.room = subtract(self.room, again)
+        return again
+
+    def _allocated(self, amount: Decimal, at: datetime, feature: str) -> list[tuple[int, Decimal]]:
         parts: list[tuple[int, Decimal]] = []
         if self.lots:
             for lot, taken in burndown.allocate(self.lots, amount, at, feature):
@@ -67,17 +90,20 @@ class Payer:
         rest = subtract(amount, sum((part for _, part in parts), ZERO))
         popped, rest = takings.pop(rest)
         parts += popped
+        if rest:
+            takings.push(self.unbilled_id, -rest)
+            parts.append((self.unbilled_id, rest))
         for account_id, part in parts:
             self.restore(account_id, part)
-        return [*parts, (self.unbilled_id, rest)] if rest else parts
+        return parts
 
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that goes back to an account available again within this batch."""
-        if account_id == self.unbilled_id and self.room is not None:
-            self.room = add(self.room, amount)
-        for lot in self.lots:
-            if lot.account_id == account_id:
-                lot.remaining = add(lot.remaining, amount)
+        if account_id == self.unbilled_id:
+            if self.room is not None and not self.is_credit_only:
+                self.room = add(self.room, amount)
+        elif lot := self.known.get(account_id):
+            lot.remaining = add(lot.remaining, amount)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,12 +126,13 @@ def open_purse(
     since: datetime,
     until: datetime,
     at: datetime,
+    taken: Collection[int] = (),
 ) -> Purse:
     """
     Lock all that these (customer, asset) pairs may pay with for usage in ``[since, until]``.
 
     Everything guarded that the batch may move is locked here, in one sorted pass: what the database
-    locks later, it has already.
+    locks later, it has already. ``taken`` are accounts that something may go back to.
     """
     pairs = sorted(set(wanted))
     if not pairs:
@@ -121,17 +148,36 @@ def open_purse(
         since=since,
         until=until,
         asset_ids=sorted({asset_id for _, asset_id in pairs}),
+        also=taken,
     )
-    funds = bulk.lock({*candidates.lots, *numbers.values()})
+    funds = bulk.lock({*candidates.lots, *numbers.values(), *taken})
     funding.fill(candidates, funds)
     purse = Purse(candidates=candidates)
     for customer_id, asset_id in pairs:
         unbilled_id = numbers[specs[customer_id, asset_id, "unbilled"]]
-        credit_only = terms[customer_id].is_credit_only
+        is_credit_only = terms[customer_id].is_credit_only
         purse.payers[customer_id, asset_id] = Payer(
             lots=candidates.pool(customer_id, asset_id),
             unbilled_id=unbilled_id,
             overdraft_id=numbers[specs[customer_id, asset_id, "overdraft"]],
-            room=ZERO if credit_only else funds[unbilled_id].available,
+            room=ZERO if is_credit_only else _room(funds[unbilled_id], terms[customer_id]),
+            is_credit_only=is_credit_only,
+            known=candidates.lots,
         )
+    limits.bound(
+        {
+            numbers[spec]: -limit
+            for (customer_id, _, purpose), spec in specs.items()
+            if purpose == "unbilled"
+            and (limit := terms[customer_id].credit_limit) is not None
+            and funds[numbers[spec]].floor is None
+        }
+    )
     return purse
+
+
+def _room(unbilled: Funds, terms: Terms) -> Decimal | None:
+    """Return what may still stand unbilled; an account opened since the limit was set has none."""
+    if unbilled.floor is None and terms.credit_limit is not None:
+        return add(subtract(unbilled.settled, unbilled.held), terms.credit_limit)
+    return unbilled.available

@@ -9,7 +9,7 @@ events would give one by one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from billing.metering import accruals, unique_values, writing
 from billing.metering.accruals import OpenAccrual, Series
-from billing.metering.aggregations import UNIQUE_COUNT
+from billing.metering.aggregations import AVG, LATEST, MIN, UNIQUE_COUNT
 from billing.metering.funding import Purse, open_purse
 from billing.metering.measuring import Measure, Measured
 from billing.metering.series_accounts import SeriesAccounts, Sold, open_accounts
@@ -26,10 +26,11 @@ from billing.metering.snapshot import Snapshot, Terms
 from billing.rating.match import Dated
 from ledger import bulk
 from ledger.models import Book
-from ledger.money import subtract
+from ledger.money import ZERO, subtract
 from ledger.moves import Move, Posting
 from ledger.periods import Period, month_of
 
+_MAY_FALL: Final = frozenset({AVG, LATEST, MIN})  # by an event; others by a value below zero
 _MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
 
 
@@ -120,7 +121,8 @@ def items_of(
             rate = rates and rates.find(meter_id, reading.labels, at)
             series = Series(customer_id, meter_id, rate.id if rate else None, month.starts_at)
             asset_id = catalogue.assets[card_id] if rate and card_id else 0
-            items.append(Item(event_id, at, measured.key, reading, series, rate, asset_id))
+            named = measured.fact.name if reading.meter.aggregation == LATEST else ""
+            items.append(Item(event_id, at, named, reading, series, rate, asset_id))
     return items
 
 
@@ -148,6 +150,7 @@ def open_work(
         since=min(times),
         until=max(times),
         at=at,
+        taken=_may_go_back(opened, items, leaving),
     )
     return Work(
         accruals=opened,
@@ -159,6 +162,18 @@ def open_work(
             if item.measure.text is not None
         ),
     )
+
+
+def _may_go_back(
+    opened: Mapping[Series, OpenAccrual], items: Iterable[Item], leaving: Iterable[Item]
+) -> set[int]:
+    """Return the accounts that gave to a series which these items may lower."""
+    falling = {item.series for item in leaving}
+    for item in items:
+        _, _, _, (meter, value, _, _), series, _, _ = item
+        if meter.aggregation in _MAY_FALL or value < ZERO:
+            falling.add(series)
+    return {account_id for series in falling for account_id in opened[series].takings.accounts}
 
 
 def apply(item: Item, work: Work) -> None:
@@ -231,8 +246,7 @@ def _settle(item: Item, due: Decimal, work: Work) -> None:
     takings, revenue_id = work.accruals[series].takings, work.accounts[series].revenue_id
     payer, moves = work.purse.payers[series.customer_id, asset_id], work.moves[series.period_start]
     if due > 0:
-        for account_id, part in payer.pay(due, at, reading.meter.feature_key):
-            takings.push(account_id, part)
+        for account_id, part in payer.pay(due, at, reading.meter.feature_key, takings):
             moves.append(Move(account_id, revenue_id, part, at, event_id))
         return
     own = work.own.get((event_id, revenue_id), ())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ from billing.metering.aggregations import OBSERVE, Observe
 from billing.models import BillingProfile, Meter, Rate, RateCard
 from billing.rating.match import Dated, Rates
 from billing.rating.unit import Unit
+from ledger.errors import TransientError
 
 _REMEMBERED: Final = 500_000  # subjects; they come from outside and have no end
 
@@ -29,6 +31,7 @@ class Terms(NamedTuple):
 
     rate_card_id: int | None
     is_credit_only: bool
+    credit_limit: Decimal | None  # its own, never its parent's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,12 @@ class Snapshot:
 
     def customers_of(self, subjects: Iterable[str]) -> dict[str, int]:
         """Return the customers of those subjects that are mapped."""
+        wanted = set(subjects)
+        if len(self.subjects) > _REMEMBERED:
+            self.subjects = {}  # another dictionary: who holds the full one goes on with it
         known = self.subjects
-        unknown = [subject for subject in set(subjects) if subject not in known]
+        unknown = [subject for subject in wanted if subject not in known]
         if unknown:
-            if len(known) > _REMEMBERED:
-                known.clear()
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT key, customer_id FROM billing_subject"
@@ -80,11 +84,15 @@ class Snapshot:
 
     def terms_of(self, customers: Iterable[int]) -> dict[int, Terms]:
         """Return the terms of customers: their own, else their parents', else the book's."""
+        wanted = set(customers)
+        if len(self.terms) > _REMEMBERED:
+            self.terms = {}
         known = self.terms
-        if unknown := [customer for customer in set(customers) if customer not in known]:
-            if len(known) > _REMEMBERED:
-                known.clear()
-            known.update(_terms(unknown, self.default_card_id))
+        if unknown := [customer for customer in wanted if customer not in known]:
+            found = _terms(unknown, self.default_card_id)
+            if any(t.rate_card_id not in self.assets for t in found.values() if t.rate_card_id):
+                raise TransientError(catalogue=self.version)  # it has moved since it was read
+            known.update(found)
         return known
 
 
@@ -181,15 +189,19 @@ def dated_of(rate: Rate) -> Dated:
 
 def _terms(customers: list[int], default_card_id: int | None) -> dict[int, Terms]:
     found: dict[int, tuple[int | None, str | None]] = dict.fromkeys(customers, (None, None))
+    limits: dict[int, Decimal | None] = {}
     with connection.cursor() as cursor:
         cursor.execute(_TERMS, [customers])
-        for customer_id, card_id, settlement in cursor.fetchall():  # nearest ancestor first
+        for customer_id, card_id, settlement, depth, limit in cursor.fetchall():  # nearest first
             card, way = found[customer_id]
             found[customer_id] = (card or card_id, way or settlement)
+            if depth == 0:
+                limits[customer_id] = limit
     return {
         customer_id: Terms(
             rate_card_id=card or default_card_id,
             is_credit_only=way == BillingProfile.Settlement.CREDIT_ONLY,
+            credit_limit=limits.get(customer_id),
         )
         for customer_id, (card, way) in found.items()
     }
@@ -203,7 +215,7 @@ _TERMS: Final = """
         SELECT a.customer_id, p.id, p.parent_id, a.depth + 1
         FROM above a JOIN ledger_customer p ON p.id = a.parent_id
     )
-    SELECT a.customer_id, f.rate_card_id, f.settlement
+    SELECT a.customer_id, f.rate_card_id, f.settlement, a.depth, f.credit_limit
     FROM above a JOIN billing_billingprofile f ON f.customer_id = a.node
     ORDER BY a.customer_id, a.depth
 """

@@ -2,7 +2,8 @@
 Where the money of a series came from, in order, so that it can go back last in first out (pure).
 
 A stack of (account, amount), the latest on top; what the account on top gives adds to it, so that
-it is as long as lots have changed, not as usage is.
+it is as long as lots have changed, not as usage is. An amount below zero is what the account gave
+back though nothing had come from anywhere: what comes next goes there first.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class Takings:
         if top is None:
             self._top = (account_id, amount)
         elif top[0] == account_id:
-            self._top = (account_id, add(top[1], amount))
+            if together := add(top[1], amount):
+                self._top = (account_id, together)
+            else:
+                self._write(self._read()[:-1])
         else:
             self._below = str(self)
             self._top = (account_id, amount)
@@ -52,7 +56,7 @@ class Takings:
         (([(2, Decimal('2')), (1, Decimal('2'))], Decimal('0')), '1:1')
         """
         parts, returned = self._read(), list[Part]()
-        while amount > ZERO and parts:
+        while amount > ZERO and parts and parts[-1][1] > ZERO:
             account_id, held = parts.pop()
             part = min(held, amount)
             if part < held:
@@ -67,13 +71,23 @@ class Takings:
         missing, parts = amount, self._read()
         for place in range(len(parts) - 1, -1, -1):
             account, held = parts[place]
-            if account != account_id or missing <= ZERO:
+            if account != account_id or missing <= ZERO or held <= ZERO:
                 continue
             part = min(held, missing)
             parts[place] = (account, subtract(held, part))
             missing = subtract(missing, part)
-        self._write([part for part in parts if part[1] > ZERO])
+        self._write([part for part in parts if part[1]])
         return subtract(amount, missing)
+
+    @property
+    def accounts(self) -> set[int]:
+        """Return who gave something that may go back."""
+        return {account_id for account_id, _ in self._read()}
+
+    def owed_to(self, account_id: int) -> Decimal:
+        """Return how much an account gave back that nothing has come for yet."""
+        top = self._top
+        return -top[1] if top is not None and top[0] == account_id and top[1] < ZERO else ZERO
 
     def _read(self) -> list[Part]:
         return [_part(written) for written in str(self).split(_SEPARATOR) if written]
