@@ -1,7 +1,8 @@
 """
-What must hold between grants and the ledger; each check yields what disagrees, a line each.
+What must hold between grants and the ledger; each check yields what disagrees.
 
-They read the entries themselves, not by the ways by which figures are read otherwise.
+They read the entries themselves, not by the ways by which figures are read otherwise. The setting
+``LEDGER_CHECKS`` names them; ``ledger.verification`` runs them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db import connection
 
 from ledger.models import Book
 from ledger.money import ZERO, text
+from ledger.verification import Disagreement
 from wallets import summary
 from wallets.counterparts import SINKS, SOURCES
 from wallets.models import CreditGrant
@@ -22,29 +24,37 @@ from wallets.rollforward import roll_forward
 
 _CHUNK: Final = 2000
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
+_REMEDY: Final = (
+    "The entries are the truth if the journal itself verifies. Compare the grant with a backup and"
+    " find out who wrote to wallets_creditgrant, ledger_account or ledger_balance past the"
+    " application."
+)
 
 
-def lots_belong_to_grants() -> Iterator[str]:
+def lots_belong_to_grants(*, book_id: int | None) -> Iterator[Disagreement]:
     """Each lot is one grant's, of the wallet's customer, in its asset, and cannot be overdrawn."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOTS)
-        for account_id, grant_id, problem in cursor:
+        cursor.execute(_LOTS, {"book": book_id})
+        for account_id, grant_id, problem in cursor.fetchall():
             owner = f"grant {grant_id}" if grant_id else "no grant"
-            yield f"lot {account_id} of {owner}: {problem}"
+            yield Disagreement("lots", f"lot {account_id} of {owner}", problem, _REMEDY)
 
 
-def grants_were_posted() -> Iterator[str]:
+def grants_were_posted(*, book_id: int | None) -> Iterator[Disagreement]:
     """Each grant's own transaction credited its lot with its amount."""
     with connection.cursor() as cursor:
-        cursor.execute(_ISSUED)
-        for grant_id, amount, posted in cursor:
-            yield f"grant {grant_id}: {text(amount)} granted, {text(posted)} posted"
+        cursor.execute(_ISSUED, {"book": book_id})
+        for grant_id, amount, posted in cursor.fetchall():
+            detail = f"{text(amount)} granted, {text(posted)} posted"
+            yield Disagreement("grants", f"grant {grant_id}", detail, _REMEDY)
 
 
-def wallets_add_up() -> Iterator[str]:
+def wallets_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
     """Each lot's figures are those that a reading of all its entries gives."""
-    grants = CreditGrant.objects.order_by("pk").values_list("pk", flat=True)
-    for chunk in _chunks(grants.iterator(chunk_size=_CHUNK)):
+    grants = CreditGrant.objects.order_by("pk")
+    if book_id is not None:
+        grants = grants.filter(wallet__customer__book_id=book_id)
+    for chunk in _chunks(grants.values_list("pk", flat=True).iterator(chunk_size=_CHUNK)):
         figures = summary.of_grants(chunk, at=_ANY_TIME)  # what was used does not depend on it
         with connection.cursor() as cursor:
             cursor.execute(_USED, [[*SOURCES, *SINKS], chunk])
@@ -52,17 +62,22 @@ def wallets_add_up() -> Iterator[str]:
         for grant_id in chunk:
             said, read = figures[grant_id].used, used.get(grant_id, ZERO)
             if said != read:
-                yield f"grant {grant_id}: {text(said)} said to be used, {text(read)} by its entries"
+                detail = f"{text(said)} said to be used, {text(read)} by its entries"
+                yield Disagreement("wallets", f"grant {grant_id}", detail, _REMEDY)
 
 
-def deferred_revenue_rolls_forward() -> Iterator[str]:
+def deferred_revenue_rolls_forward(*, book_id: int | None) -> Iterator[Disagreement]:
     """In each book and asset what came into lots less what left them is what they hold."""
-    for book in Book.objects.order_by("pk"):
+    books = Book.objects.order_by("pk")
+    for book in books if book_id is None else books.filter(pk=book_id):
         for row in roll_forward(book=book):
             if row.difference:
-                yield (
-                    f"book {book.key}, {row.asset}: movements miss the closing balance "
-                    f"{text(row.closing)} by {text(row.difference)}"
+                detail = (
+                    f"movements miss the closing balance {text(row.closing)}"
+                    f" by {text(row.difference)}"
+                )
+                yield Disagreement(
+                    "deferred revenue", f"{row.asset} in book {book.key}", detail, _REMEDY
                 )
 
 
@@ -88,9 +103,10 @@ _LOTS: Final = """
     LEFT JOIN wallets_wallet w ON w.id = g.wallet_id
     JOIN ledger_account a ON a.id = coalesce(lot.id, g.account_id)
     LEFT JOIN ledger_balance b ON b.account_id = a.id
-    WHERE g.id IS NULL OR a.purpose <> 'credit_lot' OR a.customer_id IS DISTINCT FROM w.customer_id
+    WHERE (%(book)s::bigint IS NULL OR a.book_id = %(book)s) AND (
+       g.id IS NULL OR a.purpose <> 'credit_lot' OR a.customer_id IS DISTINCT FROM w.customer_id
        OR a.asset_id <> w.asset_id OR b.account_id IS NULL OR NOT b.is_guarded
-       OR b.floor IS DISTINCT FROM 0 OR b.orientation <> -1 OR b.credits - b.debits < b.held
+       OR b.floor IS DISTINCT FROM 0 OR b.orientation <> -1 OR b.credits - b.debits < b.held)
     ORDER BY a.id
 """
 
@@ -107,6 +123,7 @@ _ISSUED: Final = """
           AND e.credit_account_id = g.account_id
     ) issued ON true
     WHERE issued.amount IS DISTINCT FROM g.amount
+      AND (%(book)s::bigint IS NULL OR c.book_id = %(book)s)
     ORDER BY g.id
 """
 

@@ -221,6 +221,14 @@ JOBS = schedule.JOBS
 OUTBOX_HANDLERS = schedule.OUTBOX_HANDLERS
 OUTBOX_LEASE_SECONDS = env.whole("METERBOOK_OUTBOX_LEASE_SECONDS", 300, least=1)
 
+# --- Verification: what packages above the ledger check, run by verify_ledger ----------
+LEDGER_CHECKS = [
+    "wallets.checks.lots_belong_to_grants",
+    "wallets.checks.grants_were_posted",
+    "wallets.checks.wallets_add_up",
+    "wallets.checks.deferred_revenue_rolls_forward",
+]
+
 # --- Readiness -------------------------------------------------------------------------
 READY_WORKER_SECONDS = env.whole("METERBOOK_READY_WORKER_SECONDS", 90, least=1)
 READY_SEAL_SECONDS = env.whole("METERBOOK_READY_SEAL_SECONDS", 300, least=1)

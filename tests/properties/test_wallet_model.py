@@ -194,4 +194,4 @@ def test_wallet_and_ledger_follow_the_model():
         checks.wallets_add_up,
         checks.deferred_revenue_rolls_forward,
     ):
-        assert list(check()) == []
+        assert list(check(book_id=None)) == []

@@ -167,7 +167,7 @@ def test_many_customers_take_as_many_queries_as_one(django_assert_num_queries):
         factories.grant(wallet=factories.wallet(customer=team), expires_at=NOON + HOUR)
     expiry.close_expired(at=NOON + HOUR)
 
-    with django_assert_num_queries(5), transaction.atomic(savepoint=False):
+    with django_assert_num_queries(4), transaction.atomic(savepoint=False):
         found = funding.lots_of(customer_ids=[team.pk for team in teams], since=NOON, until=NOON)
         funding.fill(found, bulk.lock(found.lots))
 
