@@ -17,7 +17,7 @@ from django.utils.timezone import now
 from billing.metering import corrections, decode, history
 from billing.metering.facts import Fact
 from billing.models import Correction, UsageBatch, UsageEvent
-from ledger.admin import entries, sources
+from ledger.admin import entries, sources, transactions
 from ledger.admin.base import BookFilter, Listing, cause_of, row_number
 from ledger.admin.display import NOTHING, badge, instant, link, url
 from ledger.admin.fields import ReasonField
@@ -257,6 +257,10 @@ def _transactions(numbers: Collection[int]) -> SafeString:
         return NOTHING
     found = Transaction.objects.filter(pk__in=numbers)
     return SafeString("<br>".join(link(row) for row in found))
+
+
+for _kind in ("usage", "correction"):
+    transactions.register_corrected(_kind, "Void or amend the event: its meter follows.")
 
 
 @sources.register

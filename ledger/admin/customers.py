@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from ledger import registry
 from ledger.admin.base import BookFilter, Listing
-from ledger.admin.display import NOTHING, badge, link, url
+from ledger.admin.display import NOTHING, badge, instant, link, url
 from ledger.admin.fields import BookField, CustomerField, JsonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Column, Table, number
@@ -90,7 +90,7 @@ class CustomerAdmin(Listing):
         form=CustomerForm,
         run=_create,
     )
-    fields = ("key", "name", "book", "kind", "line", "is_active", "metadata", "created_at")
+    fields = ("key", "name", "book", "kind", "line", "is_active", "metadata", "created")
     readonly_fields = fields
     keyset = ("key", "pk")
     list_display = ("key", "name", "kind", "below", "active")
@@ -141,6 +141,10 @@ class CustomerAdmin(Listing):
     @admin.display(description="active")
     def active(self, row: Customer) -> SafeString:
         return NOTHING if row.is_active else badge("inactive", "warn")
+
+    @admin.display(description="created")
+    def created(self, row: Customer) -> SafeString:
+        return instant(row.created_at)
 
     @admin.display(description="stands below")
     def line(self, row: Customer) -> SafeString:

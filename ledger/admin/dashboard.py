@@ -44,6 +44,6 @@ def about(queryset: QuerySet) -> str:  # type: ignore[type-arg]
     """Count up to a thousand: beyond, the first page need not know."""
     sql, parameters = queryset.order_by().values("pk")[: _MOST_COUNTED + 1].query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({sql}) AS some", parameters)  # noqa: S608
+        cursor.execute(f"SELECT count(*) FROM ({sql}) AS found", parameters)  # noqa: S608
         count = cursor.fetchone()[0]
     return f"{count:,}" if count <= _MOST_COUNTED else f"more than {_MOST_COUNTED:,}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.db.models import Model
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
-from ledger.models import Asset
+from ledger.models import Asset, Period
 from ledger.money import text
 
 NOTHING: Final = mark_safe('<span class="mb-none">–</span>')
@@ -35,15 +36,17 @@ def figures(value: Decimal, asset: Asset | None = None) -> str:
     return f"{sign}{int(whole):,}{'.' if places else ''}{places}"
 
 
-def amount(value: Decimal | None, asset: Asset | None = None) -> SafeString:
-    """Show an amount with its asset, to be set flush right."""
+def amount(
+    value: Decimal | None, asset: Asset | None = None, *, is_named: bool = True
+) -> SafeString:
+    """Show an amount, to be set flush right, with its asset unless a heading names it."""
     if value is None:
         return NOTHING
     return format_html(
         '<span class="mb-amount{}">{}{}</span>',
         " mb-negative" if value < 0 else "",
         figures(value, asset),
-        format_html(' <span class="mb-asset">{}</span>', asset.code) if asset else "",
+        format_html(' <span class="mb-asset">{}</span>', asset.code) if asset and is_named else "",
     )
 
 
@@ -60,11 +63,20 @@ def instant(value: datetime | None, zone: tzinfo | None = None) -> SafeString:
         return NOTHING
     local = localtime(value, zone)
     return format_html(
-        '<time class="mb-time" datetime="{}">{} <span class="mb-zone">{}</span></time>',
+        '<time datetime="{}"><span class="mb-time">{}</span> <span class="mb-time">{}'
+        ' <span class="mb-zone">{}</span></span></time>',
         value.isoformat(),
-        f"{local:%Y-%m-%d %H:%M:%S}",
+        f"{local:%Y-%m-%d}",
+        f"{local:%H:%M:%S}",
         f"{local:%Z}",
     )
+
+
+def period_name(period: Period) -> str:
+    """Name a period by its days in its book's own time zone."""
+    zone = ZoneInfo(period.book.time_zone)
+    first, end = (localtime(at, zone) for at in (period.starts_at, period.ends_at))
+    return f"{first:%Y-%m-%d} to {end:%Y-%m-%d} ({period.get_state_display()})"
 
 
 def url(model: type[Model] | Model, view: str, *arguments: object) -> str:

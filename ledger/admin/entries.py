@@ -42,7 +42,7 @@ def table(entries: Sequence[Entry], *, title: str = "Entries", **others: Any) ->
     reasons = sources.links({entry.source_id for entry in entries})
     rows = [
         (
-            link(entry, entry.pk),
+            link(entry, f"#{entry.pk - entry.transaction_id}"),
             account_link(accounts.get(entry.debit_account_id)),
             account_link(accounts.get(entry.credit_account_id)),
             amount(entry.amount, accounts[entry.debit_account_id].asset),

@@ -41,6 +41,7 @@ class KeysetChangeList(ChangeList):
         model_admin = kwargs.get("model_admin") or args[-3]
         self.keyset: Sequence[str] = model_admin.get_keyset(request)
         super().__init__(request, *args, **kwargs)
+        self.title = str(self.opts.verbose_name_plural).capitalize()
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         kept: dict[str, Any] = super().get_filters_params(params)
@@ -62,7 +63,7 @@ class KeysetChangeList(ChangeList):
         self.model_admin.enrich(rows)
         self.result_list = rows
         self.result_count = len(rows)
-        self.full_result_count = None
+        self.full_result_count = len(rows)
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = self.multi_page = False

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from ledger import balances, ids, statements
 from ledger.admin import sources
-from ledger.admin.display import NOTHING, amount, instant, url
+from ledger.admin.display import NOTHING, amount, instant, period_name, url
 from ledger.admin.entries import account_link
 from ledger.admin.fields import InstantField
 from ledger.admin.tables import Table, number
@@ -53,7 +53,7 @@ class Choices(forms.Form):
         assert isinstance(period, forms.ChoiceField)
         period.choices = [
             (_ALL, "All time"),
-            *((key, f"{period.starts_at:%Y-%m-%d} …") for key, period in self.periods.items()),
+            *((key, period_name(period)) for key, period in self.periods.items()),
         ]
 
     def stretch(self) -> tuple[datetime, datetime]:
@@ -68,7 +68,7 @@ class Choices(forms.Form):
 
 def panels(request: HttpRequest, account: Account) -> dict[str, Any]:
     """Return the statement of an account, and its balance as of an instant if one is asked for."""
-    recent = list(Period.objects.filter(book_id=account.book_id)[:_PERIODS])
+    recent = list(Period.objects.filter(book_id=account.book_id).select_related("book")[:_PERIODS])
     choices = Choices(request.GET, periods=recent)
     if not choices.is_valid():
         return {"choices": choices}
@@ -98,8 +98,8 @@ def _as_of(account: Account, given: dict[str, Any]) -> list[Table]:
     row = (
         instant(effective_at),
         instant(posted_at),
-        amount(held.debits),
-        amount(held.credits),
+        amount(held.debits, account.asset, is_named=False),
+        amount(held.credits, account.asset, is_named=False),
         amount(held.settled, account.asset),
     )
     columns = (
@@ -124,9 +124,9 @@ def _table(request: HttpRequest, page: Statement) -> Table:
             _origin(line),
             account_link(line.counter_account) if line.counter_account else NOTHING,
             reasons.get(source_ids.get(line.entry_id or 0) or 0, NOTHING),
-            amount(line.debit) if line.debit else "",
-            amount(line.credit) if line.credit else "",
-            amount(line.balance),
+            amount(line.debit, asset, is_named=False) if line.debit else "",
+            amount(line.credit, asset, is_named=False) if line.credit else "",
+            amount(line.balance, asset, is_named=False),
         )
         for line in page.lines
     ]

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from ledger import posting
 from ledger.admin import entries
 from ledger.admin.base import BookFilter, Listing, cause_of, row_number
-from ledger.admin.display import NOTHING, badge, digest, instant, link
+from ledger.admin.display import NOTHING, badge, digest, instant, link, period_name
 from ledger.admin.fields import InstantField, ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.ids import first_id_at, head_of
@@ -105,6 +105,18 @@ def _reverse(request: HttpRequest, row: Transaction, given: dict[str, Any]) -> D
     return Done(message=f"Reversed {row.key}.", row=reversal)
 
 
+def _is_reversible(row: Transaction) -> bool:
+    return not hasattr(row, "reversed_by") and row.kind not in _CORRECTED
+
+
+_CORRECTED: Final[dict[str, str]] = {}
+
+
+def register_corrected(kind: str, how: str) -> None:
+    """Say how transactions of a kind are corrected, where reversing one would tell half of it."""
+    _CORRECTED[kind] = how
+
+
 REVERSE: Final = Operation(
     name="reverse",
     label="Reverse",
@@ -113,7 +125,7 @@ REVERSE: Final = Operation(
     permission="ledger.reverse_transaction",
     form=ReverseForm,
     run=_reverse,
-    applies=lambda row: not hasattr(row, "reversed_by"),
+    applies=_is_reversible,
     is_grave=True,
 )
 
@@ -122,7 +134,7 @@ REVERSE: Final = Operation(
 class TransactionAdmin(Listing):
     fields = (
         "id", "key", "book", "kind", "memo", "cause", "effective", "posted", "booked_in",
-        "reverses_link", "reversed_link", "metadata", "entry_count", "receipt_digest",
+        "reverses_link", "reversed_link", "metadata", "entry_count", "receipt_digest", "remedy",
     )  # fmt: skip
     readonly_fields = fields
     list_display = ("key", "kind", "book", "effective", "posted", "cause", "state")
@@ -134,7 +146,7 @@ class TransactionAdmin(Listing):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         return Transaction.objects.select_related(
-            "book", "reversed_by", "reverses", "receipt", "period"
+            "book", "reversed_by", "reverses", "receipt", "period__book"
         ).defer("evidence", "fingerprint")
 
     def get_search_results(
@@ -170,7 +182,7 @@ class TransactionAdmin(Listing):
 
     @admin.display(description="booked in")
     def booked_in(self, row: Transaction) -> SafeString:
-        return link(row.period)
+        return link(row.period, period_name(row.period))
 
     @admin.display(description="reverses")
     def reverses_link(self, row: Transaction) -> SafeString:
@@ -193,3 +205,7 @@ class TransactionAdmin(Listing):
         if hasattr(row, "reversed_by"):
             return badge("reversed", "warn")
         return badge("reversal") if row.reverses_id else NOTHING
+
+    @admin.display(description="how to correct it")
+    def remedy(self, row: Transaction) -> str:
+        return _CORRECTED.get(row.kind, "Reverse it, wholly or in part.")

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from ledger import balances
 from ledger.admin import csv_download, pages
-from ledger.admin.display import amount
+from ledger.admin.display import amount, period_name
 from ledger.admin.fields import BookField, InstantField
 from ledger.admin.tables import Table, number
 from ledger.balances import TrialRow
@@ -36,11 +36,11 @@ class Choices(forms.Form):
         super().__init__(given)
         self.periods = {
             str(period.pk): period
-            for period in (Period.objects.filter(book=book)[:_PERIODS] if book else ())
+            for period in Period.objects.filter(book=book).select_related("book")[:_PERIODS]
         }
         period = self.fields["period"]
         assert isinstance(period, forms.ChoiceField)
-        period.choices = [("", "All time"), *((key, str(p)) for key, p in self.periods.items())]
+        period.choices = [("", "All time"), *((k, period_name(p)) for k, p in self.periods.items())]
 
     def rows(self) -> list[TrialRow]:
         """Return the trial balance that was asked for; errors as ``balances.trial_balance``."""
@@ -99,10 +99,15 @@ def _table(rows: Sequence[TrialRow], asset: Asset) -> Table:
         title=f"{asset.code} · {asset.name}" if asset.name != asset.code else asset.code,
         columns=("Type", "Purpose", *(number(heading) for heading in _HEADINGS[3:])),
         rows=[
-            (row.type, row.purpose, *(amount(value, asset) for value in _amounts(row)))
+            (
+                row.type,
+                row.purpose,
+                *(amount(value, asset, is_named=False) for value in _amounts(row)),
+            )
             for row in rows
         ],
-        footer=("", "Total", *(amount(value, asset) for value in sums)),
+        css="mb-plain",
+        footer=("", "Total", *(amount(value, asset, is_named=False) for value in sums)),
     )
 
 

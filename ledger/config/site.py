@@ -9,6 +9,9 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, path, reverse
 
 
+_ORDER = {label: place for place, label in enumerate(("ledger", "wallets", "billing"))}
+
+
 class Admin(AdminConfig):
     """Django's admin, with our site as the default one."""
 
@@ -54,7 +57,7 @@ class Site(AdminSite):
                 if page.app_label == app["app_label"] and request.user.has_perm(page.permission)
             ]
             app["models"] = [*pages, *app["models"]]
-        return apps
+        return sorted(apps, key=lambda app: _ORDER.get(app["app_label"], len(_ORDER)))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         from ledger.admin.dashboard import PANELS  # noqa: PLC0415

@@ -76,7 +76,7 @@ class CreditGrantAdmin(Listing):
     )  # fmt: skip
     readonly_fields = fields
     list_display = (
-        "key", "wallet_link", "funding", "state", "priority", "expires",
+        "key", "wallet_link", "asset", "state", "expires",
         "granted", "used", "expired", "held", "available",
     )  # fmt: skip
     list_filter = (GrantsBookFilter, LifeFilter, "funding")
@@ -111,6 +111,10 @@ class CreditGrantAdmin(Listing):
     def wallet_link(self, row: CreditGrant) -> SafeString:
         return link(row.wallet)
 
+    @admin.display(description="asset")
+    def asset(self, row: CreditGrant) -> str:
+        return row.wallet.asset.code
+
     @admin.display(description="ledger account")
     def account_link(self, row: CreditGrant) -> SafeString:
         return link(row.account)
@@ -143,23 +147,23 @@ class CreditGrantAdmin(Listing):
 
     @admin.display(description="granted")
     def granted(self, row: Any) -> SafeString:
-        return amount(row.figures.granted, row.wallet.asset)
+        return amount(row.figures.granted, row.wallet.asset, is_named=False)
 
     @admin.display(description="used")
     def used(self, row: Any) -> SafeString:
-        return amount(row.figures.used, row.wallet.asset)
+        return amount(row.figures.used, row.wallet.asset, is_named=False)
 
     @admin.display(description="expired")
     def expired(self, row: Any) -> SafeString:
-        return amount(row.figures.expired, row.wallet.asset)
+        return amount(row.figures.expired, row.wallet.asset, is_named=False)
 
     @admin.display(description="held")
     def held(self, row: Any) -> SafeString:
-        return amount(row.figures.held, row.wallet.asset)
+        return amount(row.figures.held, row.wallet.asset, is_named=False)
 
     @admin.display(description="available")
     def available(self, row: Any) -> SafeString:
-        return amount(row.figures.available, row.wallet.asset)
+        return amount(row.figures.available, row.wallet.asset, is_named=False)
 
 
 @sources.register
