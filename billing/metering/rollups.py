@@ -127,6 +127,7 @@ def _add(meter: Meter, events: str, parameters: dict[str, Any]) -> None:
     query = (
         _ADD.replace("READINGS", reading.sql.replace("{events}", events))
         .replace("LABELS", f"ARRAY[{labels}]::text[]")
+        .replace("LATEST_OF_ALL", _LATEST_OF_ALL if is_latest else _LAST)
         .replace("LATEST", _LATEST if is_latest else _NO_LATEST)
     )
     with connection.cursor() as cursor:
@@ -184,6 +185,14 @@ _LATEST: Final = """
     (array_agg(key ORDER BY occurred_at DESC, key COLLATE "C" DESC))[1],
     (array_agg(value ORDER BY occurred_at DESC, key COLLATE "C" DESC))[1]"""
 _NO_LATEST: Final = "max(occurred_at), '', max(value)"
+_LAST: Final = "latest_at = greatest(r.latest_at, excluded.latest_at)"
+_LATEST_OF_ALL: Final = """
+        (latest_at, latest_key, latest_value) = (
+            SELECT l.*
+            FROM (VALUES (r.latest_at, r.latest_key, r.latest_value),
+                         (excluded.latest_at, excluded.latest_key, excluded.latest_value))
+                 AS l (at, key, value)
+            ORDER BY l.at DESC, l.key COLLATE "C" DESC LIMIT 1)"""
 _ADD: Final = """
     INSERT INTO billing_usagerollup AS r (
         meter_id, customer_id, starts_at, subject, dimensions, counted, series,
@@ -201,10 +210,5 @@ _ADD: Final = """
         total = r.total + excluded.total,
         minimum = least(r.minimum, excluded.minimum),
         maximum = greatest(r.maximum, excluded.maximum),
-        (latest_at, latest_key, latest_value) = (
-            SELECT l.*
-            FROM (VALUES (r.latest_at, r.latest_key, r.latest_value),
-                         (excluded.latest_at, excluded.latest_key, excluded.latest_value))
-                 AS l (at, key, value)
-            ORDER BY l.at DESC, l.key COLLATE "C" DESC LIMIT 1)
+        LATEST_OF_ALL
 """
