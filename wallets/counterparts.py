@@ -62,3 +62,8 @@ def passed(*, instant: str, comes_back: bool) -> str:
         JOIN ledger_entry e ON e.id > r.id AND e.id < r.id + 65536
         WHERE g.account_id IN (e.debit_account_id, e.credit_account_id)
     )"""  # noqa: S608 - a fixed fragment
+
+
+def purpose_of(account: str) -> str:
+    """Return SQL for an account's purpose: looked up row by row, for the few rows it is for."""
+    return f"(SELECT purpose FROM ledger_account WHERE id = {account})"  # noqa: S608 - a column

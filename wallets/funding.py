@@ -29,7 +29,7 @@ from ledger.ids import asset_of
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
 from wallets.burndown import Lot, sort_lots
-from wallets.counterparts import SINKS, passed
+from wallets.counterparts import SINKS, passed, purpose_of
 
 
 @dataclass(slots=True)
@@ -135,12 +135,12 @@ def lost_to_expiry(account_ids: Iterable[int]) -> dict[int, Lost]:
 
 
 _LOST: Final = f"""
-    SELECT g.account_id, sink.id, sum(p.amount)
+    SELECT g.account_id, p.account_id, sum(p.amount)
     FROM wallets_creditgrant g
     CROSS JOIN LATERAL {passed(instant="g.expires_at", comes_back=True)} p
-    JOIN ledger_account sink ON sink.id = p.account_id AND sink.purpose = ANY(%s)
-    WHERE g.account_id = ANY(%s) AND g.expired_at IS NOT NULL
-    GROUP BY g.account_id, sink.id
+    WHERE {purpose_of("p.account_id")} = ANY(%s)
+      AND g.account_id = ANY(%s) AND g.expired_at IS NOT NULL
+    GROUP BY g.account_id, p.account_id
     HAVING sum(p.amount) > 0
 """  # noqa: S608 - fixed fragments
 

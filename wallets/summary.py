@@ -19,7 +19,7 @@ from django.db import connection
 
 from ledger import balances
 from ledger.money import ZERO, add, exactly
-from wallets.counterparts import SINKS, SOURCES, passed
+from wallets.counterparts import SINKS, SOURCES, passed, purpose_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,25 +159,23 @@ _ROWS: Final = f"""
         FROM ledger_transaction t
         JOIN ledger_transaction i ON i.id = t.id OR i.reverses_id = t.id
         JOIN ledger_entry e ON e.id > i.id AND e.id < i.id + 65536
-        JOIN ledger_account source
-          ON source.id IN (e.debit_account_id, e.credit_account_id)
-         AND source.purpose = ANY(%(sources)s)
         WHERE t.book_id = c.book_id AND t.key = 'grant:' || g.id
-          AND g.account_id IN (e.debit_account_id, e.credit_account_id)
+          AND CASE g.account_id
+              WHEN e.credit_account_id THEN {purpose_of("e.debit_account_id")} = ANY(%(sources)s)
+              WHEN e.debit_account_id THEN {purpose_of("e.credit_account_id")} = ANY(%(sources)s)
+              ELSE false END
           AND (%(before)s::timestamptz IS NULL OR e.effective_at < %(before)s)
     ) granted ON true
     LEFT JOIN LATERAL (
         SELECT sum(p.amount) AS amount
         FROM {passed(instant="g.expires_at", comes_back=True)} p
-        JOIN ledger_account sink ON sink.id = p.account_id AND sink.purpose = ANY(%(sinks)s)
-        WHERE g.expired_at IS NOT NULL
+        WHERE g.expired_at IS NOT NULL AND {purpose_of("p.account_id")} = ANY(%(sinks)s)
           AND (%(before)s::timestamptz IS NULL OR g.expires_at < %(before)s)
     ) expired ON true
     LEFT JOIN LATERAL (
         SELECT sum(p.amount) AS amount
         FROM {passed(instant="g.voided_at", comes_back=False)} p
-        JOIN ledger_account source ON source.id = p.account_id AND source.purpose = ANY(%(sources)s)
-        WHERE g.voided_at IS NOT NULL
+        WHERE g.voided_at IS NOT NULL AND {purpose_of("p.account_id")} = ANY(%(sources)s)
           AND (%(before)s::timestamptz IS NULL OR g.voided_at < %(before)s)
     ) voided ON true
     WHERE {{column}} = ANY(%(ids)s)
