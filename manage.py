@@ -34,7 +34,13 @@ def main() -> None:
         raise SystemExit(
             "Django is not installed for this Python. Run `make venv`, then use .venv/bin/python."
         ) from error
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Exception as error:
+        # The embedded server explains itself; a traceback would hide it.
+        if type(error.__cause__).__name__ != "EmbeddedError":
+            raise
+        raise SystemExit(f"The database cannot be used: {error}") from None
 
 
 if __name__ == "__main__":

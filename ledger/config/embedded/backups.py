@@ -89,7 +89,7 @@ def copy(*, url: str, folder: Path) -> Backup:
                 f"--dbname={url}",
                 f"--pgdata={draft}",
                 "--format=tar",
-                "--gzip",
+                "--compress=gzip:1",
                 "--wal-method=stream",
                 "--checkpoint=fast",
                 "--no-password",

@@ -66,7 +66,7 @@ def _archive_command(home: Home) -> str:
     """Copy a finished segment once; a repeated call with the same content succeeds."""
     target = f'"{home.archive}/%f.gz"'
     draft = f'"{home.archive}/%f.tmp"'
-    write = f'gzip -1 < "%p" > {draft} && sync && mv {draft} {target}'
+    write = f'gzip -1 < "%p" > {draft} && sync {draft} && mv {draft} {target}'
     return f'test -f {target} && gunzip -c {target} | cmp -s - "%p" || ({write})'
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.db import OperationalError
 from django.db.backends.postgresql import base, features
 
 from ledger.config import embedded
 from ledger.config.postgres.client import DatabaseClient
-
 
 _PAUSES = (0.1, 0.5)  # seconds in which a dying server is gone
 
@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Return Django's parameters, completed with the embedded server's address."""
         home = self.settings_dict.get("EMBEDDED_HOME")
         if home:
-            server = embedded.ensure(embedded.Home(Path(home)))
+            server = _server(Path(home))
             self.settings_dict["HOST"] = embedded.HOST
             self.settings_dict["PORT"] = str(server.port)
             self.settings_dict["PASSWORD"] = server.home.password(self.settings_dict["USER"])
@@ -51,3 +51,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 time.sleep(pause)
                 conn_params = self.get_connection_params()
         return super().get_new_connection(conn_params)
+
+
+def _server(home: Path) -> embedded.Server:
+    """Return the embedded server; that it cannot run is an error like any other of a database."""
+    try:
+        return embedded.ensure(embedded.Home(home))
+    except embedded.EmbeddedError as error:
+        raise OperationalError(str(error)) from error

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from ledger.config.diagnosis import server, service
 from ledger.config.diagnosis.findings import Check, Finding, Verdict
-from ledger.config.embedded import EmbeddedError
 
 WITHOUT_DATABASE: tuple[Check, ...] = (service.python, service.static_files)
 WITH_DATABASE: tuple[Check, ...] = (
@@ -61,7 +60,7 @@ def examine() -> Iterator[Finding]:
         yield from check()
     try:
         connection.ensure_connection()
-    except (EmbeddedError, DatabaseError) as error:
+    except DatabaseError as error:
         remedy = "Start that server, or correct DATABASE_URL; without it, ours is used."
         yield Finding("database", Verdict.PROBLEM, str(error).strip(), remedy)
         return

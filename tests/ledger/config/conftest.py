@@ -14,8 +14,15 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 
 @pytest.fixture
 def home() -> Iterator[embedded.Home]:
-    """An empty installation."""
+    """An installation of the test's own; its server is not running yet."""
     with processes.own_home() as home:
+        yield home
+
+
+@pytest.fixture
+def empty_home() -> Iterator[embedded.Home]:
+    """An installation's folder before its first start."""
+    with processes.empty_home() as home:
         yield home
 
 

@@ -87,7 +87,7 @@ def test_new_machine_is_restored_from_the_folder_of_backups(home, note):
     note(1)
     backups.take(home=home, keep=2)
 
-    with processes.own_home() as fresh:
+    with processes.empty_home() as fresh:
         backups.restore(home=fresh, to=None, source=home.backups)
         rows = processes.ask(fresh, "SELECT n FROM noted")
 

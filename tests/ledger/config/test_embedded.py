@@ -127,10 +127,10 @@ def write_as_server(home, noted, *, pid):
     os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def test_processes_that_start_at_once_share_one_server(home):
+def test_processes_that_start_at_once_share_one_server(empty_home):
     starting = [
         subprocess.Popen(
-            [sys.executable, "-c", START, str(home.root)],
+            [sys.executable, "-c", START, str(empty_home.root)],
             cwd=processes.ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -140,7 +140,7 @@ def test_processes_that_start_at_once_share_one_server(home):
 
     ports = {process.communicate(timeout=60)[0].strip() for process in starting}
 
-    assert ports == {str(embedded.ensure(home).port)}
+    assert ports == {str(embedded.ensure(empty_home).port)}
 
 
 def test_server_outlives_the_process_that_started_it(home):
@@ -171,22 +171,22 @@ def test_port_is_kept_unless_somebody_took_it(home):
         assert embedded.ensure(home).port != port
 
 
-def test_data_of_another_major_release_are_refused(home):
-    home.prepare()
-    home.data.mkdir()
-    (home.data / "PG_VERSION").write_text("13\n")
+def test_data_of_another_major_release_are_refused(empty_home):
+    empty_home.prepare()
+    empty_home.data.mkdir()
+    (empty_home.data / "PG_VERSION").write_text("13\n")
 
     with pytest.raises(embedded.EmbeddedError, match=r"PostgreSQL 13.*METERBOOK_PG_BIN"):
-        embedded.ensure(home)
+        embedded.ensure(empty_home)
 
 
-def test_interrupted_founding_is_made_anew(home, ask):
-    home.prepare()
-    half = home.store / "data.new"
+def test_interrupted_founding_is_made_anew(empty_home):
+    empty_home.prepare()
+    half = empty_home.store / "data.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
 
-    assert ask("SELECT 1") == [(1,)]
+    assert processes.ask(empty_home, "SELECT 1") == [(1,)]
 
 
 @as_root
@@ -196,49 +196,49 @@ def test_as_root_the_server_has_an_account_of_its_own(settled):
 
 
 @as_root
-def test_as_root_closed_parents_stay_closed(home, ask):
-    closed = home.root.parent
+def test_as_root_closed_parents_stay_closed(empty_home):
+    closed = empty_home.root.parent
     closed.chmod(0o700)
 
-    assert ask("SELECT 1") == [(1,)]
+    assert processes.ask(empty_home, "SELECT 1") == [(1,)]
     assert closed.stat().st_mode & 0o777 == 0o700
-    assert home.store.parent == Path("/var/lib")
+    assert empty_home.store.parent == Path("/var/lib")
 
 
 @as_root
-def test_programs_out_of_reach_are_copied(home, monkeypatch, tmp_path):
+def test_programs_out_of_reach_are_copied(empty_home, monkeypatch, tmp_path):
     original = binaries.packaged().folder.parent
     hidden = tmp_path / "hidden"  # below a folder that only root may enter
     hidden.symlink_to(original)
     hidden.parent.chmod(0o700)
     monkeypatch.setenv("METERBOOK_PG_BIN", str(hidden / "bin"))
 
-    embedded.ensure(home)
+    embedded.ensure(empty_home)
 
-    assert Path(postmaster(home).exe()).is_relative_to(home.store)
+    assert Path(postmaster(empty_home).exe()).is_relative_to(empty_home.store)
 
 
 @as_root
-def test_folder_of_another_user_is_refused(home):
-    home.root.mkdir()
-    os.chown(home.root, account.SERVER_UID, -1)
+def test_folder_of_another_user_is_refused(empty_home):
+    empty_home.root.mkdir()
+    os.chown(empty_home.root, account.SERVER_UID, -1)
 
     with pytest.raises(embedded.EmbeddedError, match=f"belongs to uid {account.SERVER_UID}"):
-        embedded.ensure(home)
+        embedded.ensure(empty_home)
 
 
 @as_root
-def test_ordinary_user_runs_it_as_themselves(home):
+def test_ordinary_user_runs_it_as_themselves(empty_home):
     python = next((name for name in pythons() if may_run(name)), None)
     if python is None:
         pytest.skip("every Python here lies where only root may go")
-    folder = home.root.parent
+    folder = empty_home.root.parent
     user = account.founding_account().uid
     os.chown(folder, user, user)
     packages = [*(path for path in sys.path if "site-packages" in path), str(processes.ROOT)]
 
     done = subprocess.run(
-        [python, "-c", START, str(home.root)],
+        [python, "-c", START, str(empty_home.root)],
         user=user,
         group=user,
         extra_groups=[],
@@ -250,9 +250,9 @@ def test_ordinary_user_runs_it_as_themselves(home):
     )
 
     assert done.returncode == 0, done.stderr
-    assert postmaster(home).uids().real == user
-    postmaster(home).send_signal(signal.SIGINT)
-    eventually(lambda: doctoring.living(home.data) is None)
+    assert postmaster(empty_home).uids().real == user
+    postmaster(empty_home).send_signal(signal.SIGINT)
+    eventually(lambda: doctoring.living(empty_home.data) is None)
 
 
 def pythons():
@@ -262,3 +262,16 @@ def pythons():
 
 def may_run(python):
     return account.server_account().run([python, "-c", "import ssl"]).returncode == 0
+
+
+def test_command_explains_a_server_that_cannot_run(empty_home):
+    empty_home.prepare()
+    empty_home.data.mkdir()
+    (empty_home.data / "PG_VERSION").write_text("13\n")
+    env = processes.environment(METERBOOK_HOME=str(empty_home.root))
+
+    done = processes.manage("showmigrations", env=env)
+
+    assert done.returncode == 1
+    assert "PostgreSQL 13" in done.stderr
+    assert "Traceback" not in done.stderr
