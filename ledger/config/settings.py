@@ -198,9 +198,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Work outside of requests ----------------------------------------------------------
-CELERY_BROKER_URL = env.text(
-    "CELERY_BROKER_URL", "memory://" if IS_TESTING else "database://ours"
-)
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "memory://" if IS_TESTING else "database://ours")
 CELERY_BROKER_TRANSPORT_OPTIONS = schedule.transport_options(
     CELERY_BROKER_URL, visibility=env.whole("METERBOOK_VISIBILITY_SECONDS", 300, least=1)
 )

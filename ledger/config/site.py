@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, path, reverse
 
-
 _ORDER = {label: place for place, label in enumerate(("ledger", "wallets", "billing"))}
 
 
