@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
 
-_LONGEST_NUMBER: Final = 18  # digits that fit a bigint whatever they are
+_LONGEST_NUMBER: Final = 19  # digits
+_LARGEST_NUMBER: Final = (1 << 63) - 1
 
 
 class Listing(ModelAdmin):
@@ -143,7 +144,7 @@ class CustomersBookFilter(BookFilter):
 def row_number(text: str) -> int | None:
     """Return the number of a row that somebody searches for, if it is one."""
     is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
-    return int(text) if is_number else None
+    return int(text) if is_number and int(text) <= _LARGEST_NUMBER else None
 
 
 def cause_of(request: HttpRequest) -> str:

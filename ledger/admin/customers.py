@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
@@ -153,7 +153,7 @@ class CustomerAdmin(Listing):
             above.append(row.parent)
             row = row.parent
         if not above:
-            return format_html("the top")
+            return SafeString("the top")
         return format_html_join(" › ", "{}", ((link(customer),) for customer in reversed(above)))
 
 

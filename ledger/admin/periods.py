@@ -1,4 +1,4 @@
-"""Accounting periods of each book."""
+"""Accounting periods of each book: closed in their order, reopened from the last."""
 
 from __future__ import annotations
 
@@ -9,12 +9,59 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 
+from ledger import closing
 from ledger.admin.base import BookFilter, Listing
-from ledger.admin.display import badge, instant
+from ledger.admin.display import badge, instant, period_name
+from ledger.admin.operations import Done, Operation
 from ledger.models import Period
 
 _TONES: Final = {"open": "good", "closing": "warn", "closed": ""}
+
+
+def _begin(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
+    return _done(closing.begin(period=row, at=now()))
+
+
+def _close(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
+    return _done(closing.close(period=row, at=now()))
+
+
+def _reopen(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
+    return _done(closing.reopen(period=row, at=now()))
+
+
+def _done(period: Period) -> Done:
+    return Done(message=f"{period_name(period)}.", row=period)
+
+
+BEGIN: Final = Operation(
+    name="begin",
+    label="Begin to close",
+    explanation="From now on it takes adjustments only; other late facts are booked after it.",
+    permission="ledger.close_period",
+    run=_begin,
+    applies=lambda row: row.state == Period.State.OPEN,
+)
+CLOSE: Final = Operation(
+    name="close",
+    label="Close",
+    explanation="Nothing is booked in it any more. Late facts are booked in the next open period.",
+    permission="ledger.close_period",
+    run=_close,
+    applies=lambda row: row.state != Period.State.CLOSED,
+    is_grave=True,
+)
+REOPEN: Final = Operation(
+    name="reopen",
+    label="Reopen",
+    explanation="Lets it take postings again; only the last closed period can be reopened.",
+    permission="ledger.close_period",
+    run=_reopen,
+    applies=lambda row: row.state != Period.State.OPEN,
+    is_grave=True,
+)
 
 
 @admin.register(Period)
@@ -25,6 +72,7 @@ class PeriodAdmin(Listing):
     list_display = ("starts", "ends", "book", "shown_state", "closed")
     list_filter = (BookFilter, "state")
     list_select_related = ("book",)
+    operations = (BEGIN, CLOSE, REOPEN)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return Period.objects.select_related("book")

@@ -21,6 +21,7 @@ class Admin(AdminConfig):
 class Site(AdminSite):
     site_header = "Meterbook"
     site_title = "Meterbook"
+    site_url = None
     index_title = "At a glance"
     index_template = "admin/ledger/index.html"
 
