@@ -84,7 +84,7 @@ def account(
     discriminator: str = "",
 ) -> Account:
     """Return the account for a purpose, opening it at ``at`` if there is none yet."""
-    spec = Spec(book.pk, customer and customer.pk, purpose, asset.pk, discriminator)
+    spec = Spec(book.pk, customer.pk if customer else None, purpose, asset.pk, discriminator)
     return Account.objects.select_related("asset").get(pk=accounts([spec], at=at)[spec])
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from django.db import IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, OperationalError
 from psycopg.errors import UniqueViolation
 
 from ledger.errors import (
@@ -20,6 +20,7 @@ from ledger.errors import (
     InsufficientBalanceError,
     NotFoundError,
     PeriodClosedError,
+    PrecisionError,
     TransientError,
 )
 
@@ -30,6 +31,10 @@ _ERRORS: Final[dict[str, type[DomainError]]] = {
     "ledger_transaction_period_open": PeriodClosedError,
     "ledger_transaction_reverses_id_key": AlreadyReversedError,
     "ledger_receipt_pkey": ConflictError,
+    # Ids come from the clock and a short sequence: in a very busy millisecond two may meet.
+    "ledger_transaction_pkey": TransientError,
+    "billing_usagebatch_pkey": TransientError,
+    "billing_unattributedevent_pkey": TransientError,
 }
 # Nothing was written, and the same may work in a moment.
 _PASSING: Final = (
@@ -49,6 +54,11 @@ def refusals() -> Iterator[None]:
         cause = error if isinstance(error, psycopg.Error) else error.__cause__
         if isinstance(cause, _PASSING):
             raise TransientError from error
+        raise
+    except (DataError, psycopg.DataError) as error:
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__
+        if isinstance(cause, psycopg.errors.NumericValueOutOfRange):
+            raise PrecisionError from error
         raise
     except (IntegrityError, psycopg.IntegrityError) as error:  # COPY raises the driver's own
         cause = error if isinstance(error, psycopg.Error) else error.__cause__

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
@@ -18,14 +20,24 @@ from billing.metering import accruals, recording, snapshot, unique_values, writi
 from billing.metering.accruals import Series
 from billing.metering.aggregations import RETRACT, Reading, recompute
 from billing.metering.facts import Fact
-from billing.metering.history import fact_of, standing
+from billing.metering.history import fact_of, facts_of, standing
+from billing.metering.ingest import latest_at, untimely
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import Item, Work
-from billing.models import Accrual, Correction, Rate, UsageBatch, UsageEvent
-from ledger.errors import ConflictError, IdempotencyConflictError
+from billing.metering.repetition import repetitions
+from billing.metering.snapshot import CompiledMeter
+from billing.models import Accrual, Correction, Meter, Rate, UsageBatch, UsageEvent
+from ledger.errors import (
+    ConflictError,
+    IdempotencyConflictError,
+    InvalidInputError,
+    TransientError,
+)
 from ledger.ids import head_of, is_house
 from ledger.integrity import refusals
 from ledger.models import Book, Entry
+
+_ATTEMPTS: Final = 3
 
 
 class AlreadyCorrectedError(ConflictError):
@@ -45,6 +57,7 @@ def void(
     Raises:
         AlreadyCorrectedError: it has been voided or amended.
         IdempotencyConflictError: the key stands for another correction.
+        TransientError: nothing was changed, in several attempts; the same may be sent again.
     """
     correction = Correction(
         book=book,
@@ -72,8 +85,9 @@ def amend(
     Replace an event by another under the same source and id, and return the correction.
 
     Raises:
-        AlreadyCorrectedError, IdempotencyConflictError: as ``void``.
-        InvalidInputError: a meter cannot read the replacement; nothing is changed then.
+        AlreadyCorrectedError, IdempotencyConflictError, TransientError: as ``void``.
+        InvalidInputError: another source or id, a time that cannot be, a subject that nobody is
+            mapped to, or a value that a meter cannot read; nothing is changed then.
     """
     correction = Correction(
         book=book,
@@ -84,42 +98,106 @@ def amend(
         reason=reason,
         cause=cause,
     )
-    return _correct(correction, event, replacement)
+    timed = replace(replacement, occurred_at=replacement.occurred_at or event.occurred_at)
+    return _correct(correction, event, timed)
 
 
 def _correct(correction: Correction, event: UsageEvent, replacement: Fact | None) -> Correction:
-    with refusals(), transaction.atomic():
-        if before := Correction.objects.filter(book=correction.book, key=correction.key).first():
-            return _same(before, correction)
-        catalogue = snapshot.current(correction.book.pk)
-        numbered = _numbered(catalogue, event, replacement)
-        _post(correction, catalogue, event, numbered)
+    for attempt in range(_ATTEMPTS):
         try:
-            with transaction.atomic():
-                correction.save(force_insert=True)
-        except IntegrityError as error:
-            raise AlreadyCorrectedError(event=event.pk) from error
+            with refusals(), transaction.atomic():
+                return _correct_once(correction, event, replacement)
+        except TransientError:
+            if attempt == _ATTEMPTS - 1 or connection.in_atomic_block:
+                raise
+    raise AssertionError("every attempt returns or raises")
+
+
+def _correct_once(
+    correction: Correction, event: UsageEvent, replacement: Fact | None
+) -> Correction:
+    _wait_for_others(event)
+    if before := Correction.objects.filter(book=correction.book, key=correction.key).first():
+        return _same(before, correction, replacement)
+    if Correction.objects.filter(event_id=event.pk).exists():
+        raise AlreadyCorrectedError(event=event.pk)
+    catalogue = snapshot.current(correction.book.pk)
+    numbered = _numbered(event, replacement, correction.corrected_at) if replacement else {}
+    _post(correction, catalogue, event, numbered)
+    try:
+        with transaction.atomic():
+            correction.save(force_insert=True)
+    except IntegrityError as error:  # another event's correction came first under this key
+        raise IdempotencyConflictError(key=correction.key) from error
     return correction
 
 
-def _same(before: Correction, wanted: Correction) -> Correction:
-    if (before.event_id, before.kind) != (wanted.event_id, wanted.kind):
+def _wait_for_others(event: UsageEvent) -> None:
+    """Let one correction of an event happen at a time; the later ones see what the first did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('billing_correction'), hashint8(%s))", [event.pk]
+        )
+
+
+def _same(before: Correction, wanted: Correction, replacement: Fact | None) -> Correction:
+    is_same = (before.event_id, before.kind) == (wanted.event_id, wanted.kind)
+    if is_same and replacement is not None and before.replacement_id is not None:
+        is_same = bool(repetitions({before.replacement_id: replacement}))
+    if not is_same:
         raise IdempotencyConflictError(key=wanted.key)
     return before
 
 
-def _numbered(
-    catalogue: snapshot.Snapshot, event: UsageEvent, replacement: Fact | None
-) -> dict[int, Measured]:
-    if replacement is None:
-        return {}
+def _numbered(event: UsageEvent, replacement: Fact, at: datetime) -> dict[int, Measured]:
+    """Measure a replacement as the event it stands for was: by the meters of its day."""
+    if (replacement.source, replacement.external_id) != (event.source, event.external_id):
+        remedy = f"keep the source {event.source} and the id {event.external_id}"
+        raise InvalidInputError(field="id", value=replacement.external_id, remedy=remedy)
+    if refused := untimely(replacement, latest_at(at)):
+        raise InvalidInputError(
+            field="time", value=str(replacement.occurred_at), remedy=refused.detail
+        )
     with connection.cursor() as cursor:
         cursor.execute("SELECT ledger_next_id()")
         event_id = cursor.fetchone()[0] + 1
-    measures = measure(replacement.data, catalogue.meters.get(replacement.type, ()))
-    at = replacement.occurred_at or event.occurred_at
-    key = replacement.key(catalogue.book_id)
-    return {event_id: Measured(replacement, key, replacement.content(), at, measures)}
+    return {
+        event_id: Measured(
+            replacement,
+            replacement.key(event.book_id),
+            replacement.content(),
+            replacement.occurred_at or event.occurred_at,
+            measure(replacement.data, _meters(event, replacement.type)),
+        )
+    }
+
+
+def _meters(event: UsageEvent, event_type: str) -> list[CompiledMeter]:
+    """Return the meters that counted an event; of another type, those that would have."""
+    meters = Meter.objects.filter(book_id=event.book_id, event_type=event_type)
+    if event_type == event.type:
+        counted = Accrual.objects.filter(pk__in=event.accrual_ids).values("meter_id")
+        meters = meters.filter(pk__in=counted)
+    else:
+        meters = meters.filter(archived_at=None, created_at__lte=event.received_at)
+    return [snapshot.compiled(meter) for meter in meters.select_related("unit", "book")]
+
+
+def _owners(
+    catalogue: snapshot.Snapshot, event: UsageEvent, numbered: dict[int, Measured]
+) -> dict[str, int]:
+    """Say whose a replacement is; what was posted stays its customer's, whoever has the subject."""
+    owners = {event.subject: event.customer_id}
+    for measured in numbered.values():
+        subject = measured.fact.subject
+        if subject not in owners:
+            known = catalogue.customers_of([subject])
+            if subject not in known:
+                raise InvalidInputError(
+                    field="subject", value=subject, remedy="map it to a customer first"
+                )
+            owners[subject] = known[subject]
+    return owners
 
 
 def _post(
@@ -129,10 +207,8 @@ def _post(
     numbered: dict[int, Measured],
 ) -> None:
     book, at = correction.book, correction.corrected_at
-    subjects = {measured.fact.subject for measured in numbered.values()}
-    known = catalogue.customers_of(subjects)
-    owners = {subject: known.get(subject, event.customer_id) for subject in subjects}
-    terms = catalogue.terms_of({event.customer_id, *owners.values()})
+    owners = _owners(catalogue, event, numbered)
+    terms = catalogue.terms_of(owners.values())
     leaving = list(_leaving(event))
     arriving = recording.items_of(
         catalogue=catalogue, numbered=numbered, owners=owners, terms=terms
@@ -140,8 +216,6 @@ def _post(
     work = recording.open_work(
         catalogue=catalogue, items=arriving, terms=terms, at=at, leaving=leaving
     )
-    if Correction.objects.filter(event_id=event.pk).exists():  # now that its series are locked
-        raise AlreadyCorrectedError(event=event.pk)
     work.own = _paid_from(event)
     for item in leaving:
         if change := _retract(item, event, work):
@@ -213,10 +287,9 @@ def _remaining(item: Item, accrual_id: int, event: UsageEvent) -> Iterator[Readi
         occurred_at__gte=series.period_start,
         accrual_ids__contains=[accrual_id],
     ).exclude(pk=event.pk)
-    for other in standing(events).iterator():
-        fact = fact_of(other)
+    for at, fact in facts_of(standing(events)):
         [reading] = measure(fact.data, [item.measure.meter])
-        yield Reading(reading.value, reading.text, other.occurred_at, fact.name)
+        yield Reading(reading.value, reading.text, at, fact.name)
 
 
 def _paid_from(event: UsageEvent) -> dict[tuple[int, int], list[tuple[int, Decimal]]]:

@@ -30,7 +30,7 @@ def replay(*, letter: DeadLetter, raw: str | None, at: datetime) -> Outcome:
     """
     with transaction.atomic():
         locked = _open(letter)
-        sent = decode.one((locked.raw if raw is None else raw).encode(), 0)
+        sent = decode.one((locked.raw if raw is None else raw).encode(errors="surrogatepass"), 0)
         outcome = ingest.ingest(book=locked.book, sent=[sent], received_at=at)
         if outcome.accepted or outcome.duplicate or outcome.unattributed:
             locked.status = DeadLetter.Status.REPLAYED

@@ -10,10 +10,13 @@ binary content modes).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Annotated, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -21,11 +24,16 @@ from billing.metering import paths
 from billing.metering.facts import Fact, Rejection, Sent
 
 MAX_EVENT_BYTES: Final = 256 * 1024
+MAX_BATCH: Final = 10_000  # events; of a longer array not all parts are told apart
+_MOST_COMMAS: Final = 1_000_000  # an array with more is cut with care: each part costs memory
+_MOST_MARKS: Final = 8_000_000  # seconds of work
+_DEEPEST: Final = 100  # lists and objects within each other
 _LONGEST_NUMBER: Final = 400
 _WIDEST: Final = 1000  # exponent
 _NULL_ESCAPE: Final = b"\\u0000"
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]  # as what can be mapped
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -35,7 +43,7 @@ class _Envelope(msgspec.Struct):
     id: Name
     source: Name
     type: Name
-    subject: Name
+    subject: Subject
     specversion: str = "1.0"
     time: Instant | None = None
     datacontenttype: str | None = None
@@ -52,8 +60,11 @@ def _number(written: str) -> Decimal:
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _payload: Final = msgspec.json.Decoder(dict[str, object] | None, float_hook=_number)
+_value: Final = msgspec.json.Decoder(msgspec.Raw)
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+_MARK: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_OPENING, _CLOSING, _COMMA, _QUOTE = b"[{", b"]}", ord(","), b'"'
 
 
 def structured(body: bytes) -> Sent:
@@ -62,11 +73,22 @@ def structured(body: bytes) -> Sent:
 
 
 def batch(body: bytes) -> Iterator[Sent]:
-    """Read a JSON array of events (``application/cloudevents-batch+json``)."""
-    try:
-        parts = _parts.decode(body)
-    except _UNREADABLE as error:
-        yield Rejection(0, "malformed", f"not a JSON array of events: {error}", "", body)
+    """
+    Read a JSON array of events (``application/cloudevents-batch+json``).
+
+    One part that is not JSON (NaN, half a surrogate pair) does not spoil the others.
+    """
+    parts: Sequence[msgspec.Raw | bytes] | None = None
+    problem = "its brackets do not match, or are too many"
+    if body.count(b",") <= _MOST_COMMAS:
+        try:
+            parts = _parts.decode(body)
+        except _UNREADABLE as error:
+            problem = str(error)
+    if parts is None:
+        parts = _cut(body.strip())
+    if parts is None:
+        yield Rejection(0, "malformed", f"not a JSON array of events: {problem}", "", body)
         return
     for index, part in enumerate(parts):
         yield one(bytes(part), index)
@@ -82,10 +104,19 @@ def lines(chunks: Iterable[bytes], first: int = 0) -> Iterator[Sent]:
 def binary(headers: Mapping[str, str], body: bytes) -> Sent:
     """Read an event whose attributes are ``ce-`` headers and whose data is the body."""
     names = ("id", "source", "type", "subject", "specversion", "time")
-    attributes = {name: value for name in names if (value := headers.get(f"ce-{name}"))}
-    envelope = msgspec.json.encode(attributes)
+    written = {name: value for name in names if (value := headers.get(f"ce-{name}"))}
+    if body and (kind := headers.get("content-type")):
+        written["datacontenttype"] = kind
     data = body.strip() or b"{}"
-    return one(envelope[:-1] + b',"data":' + data + b"}", 0)
+    attributes = {name: unquote(value) for name, value in written.items()}
+    raw = b'{"data":' + data + b"," + msgspec.json.encode(attributes)[1:]
+    try:
+        _value.decode(data)  # by itself: the body must not write attributes
+    except _UNREADABLE as error:
+        if written.get("datacontenttype", "json").count("json"):
+            return Rejection(0, "malformed", f"the body is not JSON: {error}", "data", raw)
+        raw = b'{"data":null,' + msgspec.json.encode(attributes)[1:]
+    return one(raw, 0)
 
 
 def one(raw: bytes, index: int) -> Sent:
@@ -102,6 +133,38 @@ def payload(data: bytes) -> dict[str, object]:
     return _payload.decode(data) or {}
 
 
+def _cut(array: bytes) -> list[bytes] | None:
+    """Cut an array at its outermost commas, whatever is between them; None if it is no array."""
+    parts: list[bytes] = []
+    start = 1
+    if not (array.startswith(b"[") and array.endswith(b"]")):
+        return None
+    for mark, found, depth in islice(_marks(array), _MOST_MARKS):
+        if mark in _CLOSING and not depth:
+            return [*parts, array[start:-1]] if found.end() == len(array) else None
+        if mark == _COMMA and depth == 1:
+            parts.append(array[start : found.start()])
+            start = found.end()
+        if found[0] == _QUOTE or len(parts) > MAX_BATCH:
+            break
+    return parts if len(parts) > MAX_BATCH else None
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    if raw.count(b"[") + raw.count(b"{") <= _DEEPEST:
+        return False
+    return any(depth > _DEEPEST for _, _, depth in _marks(raw))
+
+
+def _marks(raw: bytes) -> Iterator[tuple[int, re.Match[bytes], int]]:
+    """Find what gives JSON its shape: the mark, where it is, and the depth after it."""
+    depth = 0
+    for found in _MARK.finditer(raw):
+        mark = raw[found.start()]
+        depth += (mark in _OPENING) - (mark in _CLOSING)
+        yield mark, found, depth
+
+
 class _RefusedError(Exception):
     def __init__(self, reason: str, detail: str, field: str = "") -> None:
         super().__init__(reason)
@@ -112,6 +175,9 @@ def _fact(raw: bytes, index: int) -> Fact:
     if len(raw) > MAX_EVENT_BYTES:
         sizes = f"an event may have {MAX_EVENT_BYTES} bytes, this has {len(raw)}"
         raise _RefusedError("too_large", sizes)
+    if _is_too_deep(raw):
+        detail = f"lists and objects are more than {_DEEPEST} deep within each other"
+        raise _RefusedError("malformed", detail)
     event = _event(raw)
     data = _data(event)
     if _NULL_ESCAPE in raw and _has_null(event, data):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from billing.metering import decode
 from billing.metering.facts import Fact
@@ -16,7 +20,17 @@ def fact_of(event: UsageEvent) -> Fact:
     """Read a recorded event again, numbers exactly as they were sent."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT data::text FROM billing_usageevent WHERE id = %s", [event.pk])
-        text = cursor.fetchone()[0]
+        return _fact(event, cursor.fetchone()[0])
+
+
+def facts_of(events: QuerySet[UsageEvent]) -> Iterator[tuple[datetime, Fact]]:
+    """Read recorded events again, with the time of each; in one query, a few at a time."""
+    written = events.defer("data").annotate(written=Cast("data", TextField()))
+    for event in written.iterator():
+        yield event.occurred_at, _fact(event, event.written)
+
+
+def _fact(event: UsageEvent, text: str) -> Fact:
     return Fact(
         index=0,
         source=event.source,

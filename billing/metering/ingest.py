@@ -11,7 +11,7 @@ kept: as a dead letter with its reason, or as unattributed until somebody maps i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -26,9 +26,9 @@ from billing.metering.facts import Fact, Outcome, Rejection, Row, Sent
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import record
 from billing.metering.rejections import keep as keep_rejected
-from billing.metering.repetition import is_repetition
+from billing.metering.repetition import is_same, repetitions
 from billing.metering.snapshot import Snapshot
-from ledger.errors import InvalidInputError, TransientError
+from ledger.errors import InvalidInputError, PrecisionError, TransientError
 from ledger.integrity import refusals
 from ledger.models import Book
 
@@ -91,16 +91,44 @@ def commit(*, book: Book, prepared: Prepared, received_at: datetime) -> Outcome:
     """
     Write a prepared batch, all or nothing.
 
+    An event that would take a total beyond what the ledger keeps is set aside as a dead letter; the
+    batch is cut in halves until it is found.
+
     Raises:
         TransientError: nothing was written, in several attempts; the same may be sent again.
     """
     for attempt in range(_ATTEMPTS):
         try:
             return _commit(book, prepared, received_at)
+        except PrecisionError as error:
+            return _without_excess(book, prepared, received_at, error)
         except TransientError:
             if attempt == _ATTEMPTS - 1 or connection.in_atomic_block:
                 raise
+            prepared.catalogue = snapshot.current(book.pk)  # it may be what has moved
     raise AssertionError("every attempt returns or raises")
+
+
+def _without_excess(
+    book: Book, prepared: Prepared, received_at: datetime, error: PrecisionError
+) -> Outcome:
+    events = prepared.measured
+    if len(events) == 1:
+        fact = events[0].fact
+        rejected = Rejection(fact.index, "invalid_value", str(error), "data", fact.raw)
+        rejections = [*prepared.rejections, rejected]
+        return commit(
+            book=book,
+            prepared=replace(prepared, measured=[], rejections=rejections),
+            received_at=received_at,
+        )
+    middle = len(events) // 2
+    rest = replace(prepared, measured=events[middle:], outcome=Outcome(), rejections=[])
+    first = replace(prepared, measured=events[:middle])
+    outcome = commit(book=book, prepared=first, received_at=received_at)
+    outcome.add(commit(book=book, prepared=rest, received_at=received_at))
+    outcome.rows.sort(key=lambda row: row.index)
+    return outcome
 
 
 def _commit(book: Book, prepared: Prepared, received_at: datetime) -> Outcome:
@@ -140,13 +168,13 @@ def _within(reach: frozenset[int], chunk: Sequence[Sent], prepared: Prepared) ->
 
 def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) -> Prepared:
     catalogue = prepared.catalogue
-    latest = received_at + timedelta(seconds=settings.METERBOOK_EVENT_CLOCK_SKEW_SECONDS)
+    latest = latest_at(received_at)
     first: dict[str, Measured] = {}
     for sent in chunk:
         if isinstance(sent, Rejection):
             prepared.rejections.append(sent)
             continue
-        rejection = _untimely(sent, latest)
+        rejection = untimely(sent, latest)
         if rejection is None:
             try:
                 measures = measure(sent.data, catalogue.meters.get(sent.type, ()))
@@ -160,15 +188,20 @@ def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) 
         key, content = sent.key(catalogue.book_id), sent.content()
         measured = Measured(sent, key, content, sent.occurred_at or received_at, measures)
         if (earlier := first.setdefault(key, measured)) is not measured:
-            _repeated(
-                sent, prepared.outcome, prepared.rejections, is_same=earlier.content == content
-            )
+            again = earlier.content == content or is_same(earlier.fact, sent)
+            _repeated(sent, prepared.outcome, prepared.rejections, is_same=again)
             continue
         prepared.measured.append(measured)
     return prepared
 
 
-def _untimely(fact: Fact, latest: datetime) -> Rejection | None:
+def latest_at(received_at: datetime) -> datetime:
+    """Return the latest time that an event may carry: clocks differ."""
+    return received_at + timedelta(seconds=settings.METERBOOK_EVENT_CLOCK_SKEW_SECONDS)
+
+
+def untimely(fact: Fact, latest: datetime) -> Rejection | None:
+    """Return why an event's time cannot be right, if so."""
     at = fact.occurred_at
     if at is None or _OLDEST <= at <= latest:
         return None
@@ -199,13 +232,10 @@ def _take(
     batch_id = _next_id()
     numbered = {batch_id + line: m for line, m in enumerate(prepared.measured, 1)}
     taken = claims.claim([claims.Claim(m.key, m.content, i) for i, m in numbered.items()])
-    for event_id, measured in list(numbered.items()) if taken else ():
-        if before := taken.get(measured.key):
-            del numbered[event_id]
-            is_same = before.content == measured.content or is_repetition(
-                fact=measured.fact, event_id=before.event_id
-            )
-            _repeated(measured.fact, outcome, rejections, is_same=is_same)
+    if taken:
+        old = [m for m in numbered.values() if m.key in taken]
+        numbered = {i: m for i, m in numbered.items() if m.key not in taken}
+        _tell_apart(old, taken, outcome, rejections)
     numbered = _attributed(book, prepared.catalogue, numbered, received_at, outcome)
     if numbered:
         record(
@@ -217,6 +247,21 @@ def _take(
         )
     outcome.accepted += len(numbered)
     outcome.unmetered += sum(not m.measures for m in numbered.values())
+
+
+def _tell_apart(
+    old: Collection[Measured],
+    taken: Mapping[str, claims.Taken],
+    outcome: Outcome,
+    rejections: list[Rejection],
+) -> None:
+    """Note which events of names that were taken before are the same, and which are others."""
+    changed = {taken[m.key].event_id: m for m in old if taken[m.key].content != m.content}
+    same = repetitions({i: m.fact for i, m in changed.items()}) if changed else set()
+    for measured in old:
+        event_id = taken[measured.key].event_id
+        again = event_id not in changed or event_id in same
+        _repeated(measured.fact, outcome, rejections, is_same=again)
 
 
 def _attributed(

@@ -118,7 +118,7 @@ def items_of(
         rates = None if card_id is None else catalogue.rates[card_id]
         for reading in measured.measures:
             meter_id = reading.meter.id
-            rate = rates and rates.find(meter_id, reading.labels, at)
+            rate = rates.find(meter_id, reading.labels, at) if rates else None
             series = Series(customer_id, meter_id, rate.id if rate else None, month.starts_at)
             asset_id = catalogue.assets[card_id] if rate and card_id else 0
             named = measured.fact.name if reading.meter.aggregation == LATEST else ""

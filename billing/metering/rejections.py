@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -15,9 +16,11 @@ from ledger.models import Book
 
 def keep(*, book: Book, rejections: Sequence[Rejection], at: datetime) -> None:
     """Keep rejected events; the same content for the same reason is one letter that counts."""
-    rows = {}
+    rows: dict[tuple[bytes, str], tuple[object, ...]] = {}
+    times = Counter[tuple[bytes, str]]()
     for rejection in rejections:
         content = sha256(rejection.raw).digest()
+        times[content, rejection.reason] += 1
         rows[content, rejection.reason] = (
             book.pk,
             content,
@@ -27,7 +30,7 @@ def keep(*, book: Book, rejections: Sequence[Rejection], at: datetime) -> None:
             _kept(rejection.field)[:200],
             at,
         )
-    ordered = [rows[name] for name in sorted(rows)]
+    ordered = [(*rows[name], times[name]) for name in sorted(rows)]
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [list(column) for column in zip(*ordered, strict=True)])
 
@@ -45,8 +48,10 @@ def _kept(text: str) -> str:
 _KEEP: Final = """
     INSERT INTO billing_deadletter
         (book_id, content, raw, reason, detail, field, received_at, times, status)
-    SELECT d.*, 1, 'open'
+    SELECT d.*, 'open'
     FROM unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[],
-                %s::timestamptz[]) AS d (book_id, content, raw, reason, detail, field, received_at)
-    ON CONFLICT (book_id, content, reason) DO UPDATE SET times = billing_deadletter.times + 1
+                %s::timestamptz[], %s::integer[])
+         AS d (book_id, content, raw, reason, detail, field, received_at, times)
+    ON CONFLICT (book_id, content, reason)
+    DO UPDATE SET times = billing_deadletter.times + excluded.times
 """

@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
+from django.db import connection
+
+from billing.metering import decode
 from billing.metering.facts import Fact
-from billing.models import UnattributedEvent, UsageEvent
 
 
-def is_repetition(*, fact: Fact, event_id: int) -> bool:
+def is_same(one: Fact, other: Fact) -> bool:
     """
-    Say whether a fact says what the recorded event says.
+    Say whether two events say the same.
 
-    White space, the order of members and the spelling of a number (1.0, 1) do not matter. An
-    event sent without a time repeats one that was given the time of its receipt.
+    White space, the order of members, the spelling of a number (1.0, 1) and the zone that a time
+    is written in do not matter.
     """
-    recorded: UsageEvent | UnattributedEvent | None = (
-        UsageEvent.objects.filter(pk=event_id).first()
-        or UnattributedEvent.objects.filter(pk=event_id).first()
-    )
-    if recorded is None:
-        return False
-    if (recorded.type, recorded.subject) != (fact.type, fact.subject):
-        return False
-    happened = recorded.received_at if fact.occurred_at is None else fact.occurred_at
-    return recorded.occurred_at == happened and _plain(recorded.data) == _plain(fact.data)
+    return (one.type, one.subject, one.occurred_at) == (
+        other.type,
+        other.subject,
+        other.occurred_at,
+    ) and _plain(one.data) == _plain(other.data)
+
+
+def repetitions(facts: Mapping[int, Fact]) -> set[int]:
+    """
+    Return which of these recorded events say what the facts beside their ids say. One query.
+
+    An event sent without a time repeats one that was given the time of its receipt.
+    """
+    found = set()
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORDED, [list(facts), list(facts)])
+        for event_id, kind, subject, occurred_at, received_at, written in cursor.fetchall():
+            if _says(facts[event_id], (kind, subject), occurred_at, received_at, written):
+                found.add(event_id)
+    return found
+
+
+def _says(
+    fact: Fact, named: tuple[str, str], occurred_at: datetime, received_at: datetime, written: str
+) -> bool:
+    happened = received_at if fact.occurred_at is None else fact.occurred_at
+    return (fact.type, fact.subject, happened) == (*named, occurred_at) and _plain(
+        fact.data
+    ) == _plain(decode.payload(written.encode()))
 
 
 def _plain(value: object) -> object:
@@ -34,10 +57,18 @@ def _plain(value: object) -> object:
             return {key: _plain(held) for key, held in value.items()}
         case list():
             return [_plain(held) for held in value]
-        case bool() | None | str():
-            return value
-        case float():  # as Django's decoder read jsonb; its text is what was stored
-            return Decimal(json.dumps(value))
-        case int() | Decimal():
+        case bool():
+            return (value,)  # true is not 1
+        case int():
             return Decimal(value)
     return value
+
+
+# As text: a decoder of JSON would make floats of the numbers.
+_RECORDED: Final = """
+    SELECT id, type, subject, occurred_at, received_at, data::text
+    FROM billing_usageevent WHERE id = ANY(%s)
+    UNION ALL
+    SELECT id, type, subject, occurred_at, received_at, data::text
+    FROM billing_unattributedevent WHERE id = ANY(%s)
+"""

@@ -14,7 +14,8 @@ from billing.metering.facts import Fact, Outcome
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import record
 from billing.models import UnattributedEvent
-from ledger.errors import InvalidInputError
+from ledger.errors import InvalidInputError, PrecisionError
+from ledger.integrity import refusals
 from ledger.models import Book
 
 _BATCH: Final = 2000
@@ -45,7 +46,8 @@ def post_mapped(*, book: Book, at: datetime) -> Outcome:
     Post the kept events whose subjects have been mapped since.
 
     Safe to run twice, or twice at once: rows are locked, those that another run has are left to it.
-    An event that a meter made meanwhile cannot read stays, and is counted as rejected.
+    An event that a meter made meanwhile cannot read, or that is more than the ledger keeps, stays
+    and is counted as rejected.
     """
     outcome = Outcome()
     after = 0
@@ -55,7 +57,24 @@ def post_mapped(*, book: Book, at: datetime) -> Outcome:
             if not rows:
                 return outcome
             after = rows[-1].pk
-            _post(book, rows, at, outcome)
+            _post_all(book, rows, at, outcome)
+
+
+def _post_all(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: Outcome) -> None:
+    """Post these events but for those that would take a total beyond what the ledger keeps."""
+    part = Outcome()
+    try:
+        with refusals(), transaction.atomic():
+            _post(book, rows, at, part)
+    except PrecisionError:
+        if len(rows) == 1:
+            outcome.rejected += 1
+            return
+        middle = len(rows) // 2
+        _post_all(book, rows[:middle], at, outcome)
+        _post_all(book, rows[middle:], at, outcome)
+    else:
+        outcome.add(part)
 
 
 def _post(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: Outcome) -> None:

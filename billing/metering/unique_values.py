@@ -34,7 +34,7 @@ def forget(*, accrual_id: int, value: str) -> bool:
             " WHERE accrual_id = %s AND value = %s::uuid RETURNING events",
             [accrual_id, hash_of(value)],
         )
-        is_last = cursor.fetchone()[0] == 0
+        is_last = bool(cursor.fetchone()[0] == 0)
         if is_last:
             cursor.execute(
                 "DELETE FROM billing_uniquevalue WHERE accrual_id = %s AND value = %s::uuid",
