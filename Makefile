@@ -52,4 +52,4 @@ format: venv
 	$(BIN)/ruff format .
 
 bench: venv
-	@$(BIN)/python manage.py bench $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)

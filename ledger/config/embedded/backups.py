@@ -14,10 +14,12 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger.config.embedded import binaries, cluster, lifecycle
 from ledger.config.embedded.account import server_account
@@ -81,12 +83,14 @@ def copy(*, url: str, folder: Path) -> Backup:
         EmbeddedError: the server does not let us, or the copy does not verify.
     """
     programs = binaries.packaged()
+    address = conninfo_to_dict(url)
+    password = str(address.pop("password", ""))  # command lines are for everybody to see
     draft = folder / f"{os.getpid()}.partial"
     try:
         _say(
             [
                 programs.program("pg_basebackup"),
-                f"--dbname={url}",
+                f"--dbname={make_conninfo('', **address)}",
                 f"--pgdata={draft}",
                 "--format=tar",
                 "--compress=gzip:1",
@@ -94,7 +98,8 @@ def copy(*, url: str, folder: Path) -> Backup:
                 "--checkpoint=fast",
                 "--no-password",
                 "--manifest-checksums=SHA256",
-            ]
+            ],
+            env={"PGPASSWORD": password},
         )
         verify(draft)
         finished_at = datetime.now(UTC)  # an instant before this one is not complete in it
@@ -147,6 +152,11 @@ def restore(*, home: Home, to: datetime | None, source: Path | None = None) -> B
     """
     chosen = _chosen(listed(source or home.backups), to)
     home.prepare()
+    with home.locked():  # nobody may start the server while its data are exchanged
+        return _exchange(home, chosen, to)
+
+
+def _exchange(home: Home, chosen: Backup, to: datetime | None) -> Backup:
     aside = _move_aside(home)
     lifecycle.own_folder(home, "archive")
     try:
@@ -236,8 +246,9 @@ def _forget_target(home: Home) -> None:
     os.chown(conf, owner.st_uid, owner.st_gid)
 
 
-def _say(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _say(command: Sequence[str | Path], *, env: Mapping[str, str]) -> None:
+    known = {**os.environ, **env}
+    done = subprocess.run(command, env=known, capture_output=True, text=True, check=False)
     if done.returncode:
         name = Path(command[0]).name
         raise EmbeddedError(f"{name} failed: {done.stderr.strip()}")

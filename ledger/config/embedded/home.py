@@ -26,6 +26,7 @@ from ledger.config.embedded.account import Account, server_account
 from ledger.config.embedded.errors import EmbeddedError
 
 _threads = threading.RLock()
+_held: set[Path] = set()  # homes locked by the thread that holds _threads
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,17 @@ class Home:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process and thread from changing the server meanwhile."""
+        """Keep every other process and thread from changing the server meanwhile; may nest."""
         with _threads, (self.root / "lock").open("w") as file:
+            if self.root in _held:
+                yield
+                return
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            _held.add(self.root)
+            try:
+                yield
+            finally:
+                _held.discard(self.root)
 
 
 def _secret(path: Path) -> str:

@@ -126,3 +126,27 @@ def test_unclear_instant_is_refused(home, instant, complaint):
 
     assert done.returncode == 1
     assert complaint in done.stderr
+
+
+def test_another_server_is_backed_up_through_replication(home, note, tmp_path):
+    note(1)
+    url = embedded.ensure(home).url(user=embedded.OWNER)
+    env = processes.environment(DATABASE_URL=url, METERBOOK_HOME=str(tmp_path / "other"))
+
+    refused = processes.manage("backup", env=env)
+    done = processes.manage("backup", "--folder", str(tmp_path / "copies"), env=env)
+
+    assert "Say where to" in refused.stderr
+    assert "Backed up and verified" in done.stdout, done.stderr
+    assert len(backups.listed(tmp_path / "copies")) == 1
+
+
+def test_login_without_replication_is_told_so(home, tmp_path):
+    url = embedded.ensure(home).url(user=embedded.APP)
+    env = processes.environment(DATABASE_URL=url, METERBOOK_HOME=str(tmp_path / "other"))
+
+    done = processes.manage("backup", "--folder", str(tmp_path / "copies"), env=env)
+
+    assert done.returncode == 1
+    assert "needs REPLICATION" in done.stderr
+    assert not list((tmp_path / "copies").iterdir())
