@@ -16,6 +16,7 @@ OWNER_COMMANDS = frozenset(
         "makemigrations",
         "migrate",
         "prepare",
+        "rebuild_balances",
         "restore",
         "sqlmigrate",
         "test",

@@ -14,8 +14,8 @@ RESTORE: Final = (
     " (manage.py restore into another place), and put the rows back as they were."
 )
 REBUILD: Final = (
-    "The journal is the truth and this is derived from it: rebuild it as ledger/README.md says"
-    " under 'When verify disagrees', after finding out who wrote to it."
+    "This derives from the journal. Find out who wrote to it; if the journal itself agrees, run"
+    " manage.py rebuild_balances."
 )
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from ledger import chart, posting, sealing, verification
 from ledger.errors import NotFoundError
-from ledger.models import Entry, Seal
+from ledger.models import Balance, Entry, Seal
 from ledger.moves import Move
 from tests.factories import NOON
 from tests.ledger import journal
@@ -333,6 +333,19 @@ def test_a_chain_that_was_made_anew_shows_against_the_exported_head(scene):
     as_owner("UPDATE ledger_seal SET hash = sha256('x') WHERE seq = %s", head.seq)
 
     assert "head" in {found.check for found in verification.verify(head=head).disagreements}
+
+
+def test_what_derives_from_the_journal_can_be_rebuilt(scene):
+    before = Balance.objects.get(account=scene.lot)
+    as_owner("DELETE FROM ledger_bucket WHERE account_id = %s", scene.revenue.pk)
+    as_owner("UPDATE ledger_balance SET credits = credits + 1, debits = debits + 1")
+    assert not verification.verify().is_clean
+
+    call_command("rebuild_balances", stdout=StringIO())
+
+    after = Balance.objects.get(account=scene.lot)
+    assert verification.verify().is_clean
+    assert (after.debits, after.credits, after.held) == (before.debits, before.credits, before.held)
 
 
 def test_an_account_whose_number_is_anothers(scene):
