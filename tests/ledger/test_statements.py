@@ -128,3 +128,40 @@ def test_a_cursor_that_is_none_is_refused(scene, cursor):
 def test_a_limit_out_of_bounds_is_refused(scene, limit):
     with pytest.raises(InvalidInputError, match="limit"):
         statements.statement(account=scene.lot, starts_at=START, ends_at=END, limit=limit)
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def plan_of(query, parameters):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # the tables are small here
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {query}", parameters)
+        return list(nodes(cursor.fetchone()[0][0]["Plan"]))
+
+
+def test_a_customers_page_reads_the_index_in_order_and_stops(busy):
+    plan = plan_of(
+        statements._CUSTOMERS,
+        {"account": busy.lot.pk, "starts_at": START, "ends_at": END, "after": 0, "limit": 51},
+    )
+
+    scans = [node for node in plan if node.get("Relation Name", "").startswith("ledger_entry")]
+    assert scans
+    assert all("account_id_effective_at" in node["Index Name"] for node in scans)
+    whole_sorts = [node for node in plan if node["Node Type"] == "Sort"]
+    assert len(whole_sorts) <= 1, "only the page itself may be sorted"
+
+
+def test_a_house_page_reads_its_deltas_in_order_and_stops(busy):
+    plan = plan_of(
+        statements._HOUSE, {"account": busy.revenue.pk, "first": 0, "until": 1 << 62, "limit": 51}
+    )
+
+    scans = [node for node in plan if node.get("Relation Name", "").startswith("ledger_delta")]
+    assert scans
+    assert all("Index" in node["Node Type"] for node in scans)
+    assert any(node.get("Strategy") == "Sorted" for node in plan), "groups come in index order"
