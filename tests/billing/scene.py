@@ -165,9 +165,7 @@ class Scene:
         assert isinstance(fact, Fact), fact
         event = self.find(fact.external_id, fact.source)
         key = key or f"amend {fact.external_id} {event.pk}"
-        return corrections.amend(
-            book=self.book, event=event, replacement=fact, key=key, at=LATER
-        )
+        return corrections.amend(book=self.book, event=event, replacement=fact, key=key, at=LATER)
 
     def holds(
         self, purpose: str, label: str | None = None, customer: Customer | None = None
@@ -210,6 +208,11 @@ def new_scene(*, time_zone: str = "UTC") -> Scene:
     scene = Scene(book=book, customer=customer, dollars=dollars, things=things, card=card)
     scene.subject("api")
     return scene
+
+
+def rows(outcome: Outcome) -> list[tuple[int, str, str]]:
+    """Return what became of the events that were not simply accepted."""
+    return [(row.index, row.status, row.reason) for row in outcome.rows]
 
 
 def left(account_id: int) -> Decimal:
