@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
-from ledger import folding, jobs, outbox, partitions, sealing
+from ledger import folding, jobs, outbox, partitions, replies, sealing
 from ledger.periodic import Job
 
 logger = structlog.get_logger(__name__)
@@ -54,10 +54,11 @@ def relay_outbox(**_later: object) -> int:
 
 @shared_task
 def prune(**_later: object) -> None:
-    """Delete rows of job runs and of the outbox that nobody needs any more."""
+    """Delete rows of job runs, the outbox and idempotent replies that nobody needs any more."""
     runs = jobs.prune(jobs=settings.JOBS, at=now())
     rows = outbox.prune(at=now())
-    logger.info("pruned", job_runs=runs, outbox_rows=rows)
+    kept = replies.prune(at=now())
+    logger.info("pruned", job_runs=runs, outbox_rows=rows, replies=kept)
 
 
 @shared_task

@@ -199,6 +199,7 @@ def _of_database(error: DatabaseError) -> DomainError | None:
     cause = error.__cause__
     state = (cause.sqlstate if isinstance(cause, psycopg.Error) else None) or ""
     if state in _PASSING or (isinstance(cause, psycopg.OperationalError) and not state):
+        logger.warning("database_unavailable", exc_info=error)
         return TransientError()
     if isinstance(error, DataError):
         return InvalidInputError(

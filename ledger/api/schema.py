@@ -110,10 +110,12 @@ def operation(
     ]
     parameters += [query] if query is not None else []
     parameters += more
-    examples = []
-    sent = next(iter(body.values())) if isinstance(body, dict) else body
-    if sent is not None:
-        examples.append(OpenApiExample("Request", value=sent.example, request_only=True))
+    bodies = body if isinstance(body, dict) else {"application/json": body}
+    examples = [
+        OpenApiExample("Request", value=example, request_only=True, media_type=media_type)
+        for media_type, sent in bodies.items()
+        if (example := _example(sent)) is not None
+    ]
     shown = next(iter(answer.values())) if isinstance(answer, dict) else answer
     if hasattr(shown, "example"):
         examples.append(
@@ -132,6 +134,12 @@ def operation(
         examples=examples,
     )
     return decorate
+
+
+def _example(sent: Any) -> object:
+    if child := getattr(sent, "child", None):
+        return [child.example]
+    return getattr(sent, "example", None)
 
 
 class Schema(AutoSchema):

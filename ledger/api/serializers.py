@@ -330,7 +330,7 @@ class ReversalIn(Body):
         many=True, required=False, help_text="Entries to reverse in part; all in full unless given."
     )
     effective_at = Instant(required=False, help_text="Now unless given.")
-    reason = serializers.CharField(required=False, max_length=500, default="")
+    reason = serializers.CharField(max_length=500, default="", allow_blank=True)
 
     example = {"reason": "Granted twice by mistake"}
 

@@ -14,7 +14,11 @@ urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("openapi.yaml", SpectacularYAMLAPIView.as_view(), name="openapi-yaml"),
     path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path(
+        "redoc",
+        SpectacularRedocView.as_view(url_name="openapi", template_name="ledger/api/redoc.html"),
+        name="redoc",
+    ),
     path("books", registry.Books.as_view()),
     path("books/<str:book>", registry.OneBook.as_view()),
     path("assets", registry.Assets.as_view()),
@@ -32,6 +36,9 @@ urlpatterns = [
     path("transactions/<str:transaction>/reverse", journal.TransactionReversal.as_view()),
     path("periods", journal.Periods.as_view()),
     path("periods/<str:period>", journal.OnePeriod.as_view()),
+    path("periods/<str:period>/begin-close", journal.PeriodBegin.as_view()),
+    path("periods/<str:period>/close", journal.PeriodClose.as_view()),
+    path("periods/<str:period>/reopen", journal.PeriodReopening.as_view()),
     path("trial-balance", journal.TrialBalance.as_view()),
     path("verification", journal.Verification.as_view()),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ledger import balances, posting, sealing
+from ledger import balances, closing, posting, sealing
 from ledger.api import lookups, pages
 from ledger.api import serializers as s
 from ledger.api.fields import PageQuery, listing
@@ -150,6 +150,63 @@ class OnePeriod(Resource):
     )
     def get(self, request: Request, period: str) -> Response:
         return self.answer(s.PeriodOut, find_period(self, period))
+
+
+class PeriodBegin(Resource):
+    """POST /periods/{period}/begin-close"""
+
+    scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
+
+    @operation(
+        "begin-period-close",
+        summary="Let a period that has ended take adjustments only",
+        tag="Periods",
+        path=["period"],
+        answer=s.PeriodOut,
+    )
+    @once()
+    def post(self, request: Request, period: str) -> Response:
+        found = find_period(self, period)
+        return self.answer(s.PeriodOut, closing.begin(period=found, at=self.now))
+
+
+class PeriodClose(Resource):
+    """POST /periods/{period}/close"""
+
+    scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
+
+    @operation(
+        "close-period",
+        summary="Close a period: nothing is booked in it any more",
+        tag="Periods",
+        path=["period"],
+        answer=s.PeriodOut,
+    )
+    @once()
+    def post(self, request: Request, period: str) -> Response:
+        found = find_period(self, period)
+        return self.answer(s.PeriodOut, closing.close(period=found, at=self.now))
+
+
+class PeriodReopening(Resource):
+    """POST /periods/{period}/reopen"""
+
+    scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
+
+    @operation(
+        "reopen-period",
+        summary="Open the period that was closed last again",
+        tag="Periods",
+        path=["period"],
+        answer=s.PeriodOut,
+    )
+    @once()
+    def post(self, request: Request, period: str) -> Response:
+        found = find_period(self, period)
+        return self.answer(s.PeriodOut, closing.reopen(period=found, at=self.now))
 
 
 class TrialBalance(Resource):

@@ -1,12 +1,14 @@
 """A write happens once, however often and from however many sides it is sent."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from django.db import connection, connections
 
-from ledger import registry
+from ledger import registry, replies
 from ledger.models import Customer, IdempotentReply
 from tests import factories
 from tests.api import Api, code
@@ -98,7 +100,7 @@ def test_of_many_first_uses_at_once_one_acts_and_all_hear_the_same():
         at_once.wait(10)
         try:
             answer = api.post("customers", BODY, once="race")
-            return answer.status_code, answer.content
+            return answer.status_code, json.dumps(answer.json(), sort_keys=True)
         finally:
             connections.close_all()
 
@@ -106,7 +108,8 @@ def test_of_many_first_uses_at_once_one_acts_and_all_hear_the_same():
         answers = list(pool.map(send, range(6)))
 
     assert {status for status, _ in answers} == {201}
-    assert len({Customer.objects.get().pk, *Customer.objects.values_list("pk", flat=True)}) == 1
+    assert len({body for _, body in answers}) == 1
+    assert Customer.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -135,3 +138,11 @@ def test_a_second_use_waits_no_longer_than_it_may(monkeypatch):
     assert code(answer) == (409, "idempotency_in_progress")
     assert answer.headers["Retry-After"] == "1"
     assert api.post("customers", BODY, once="slow").status_code == 201
+
+
+def test_an_answer_is_kept_for_thirty_days(api):
+    api.post("customers", BODY, once="k1")
+    first = IdempotentReply.objects.get().created_at
+
+    assert replies.prune(at=first + replies.KEEP) == 0
+    assert replies.prune(at=first + replies.KEEP + timedelta(seconds=1)) == 1

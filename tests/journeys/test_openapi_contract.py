@@ -1,0 +1,116 @@
+"""Whatever the OpenAPI document allows to be sent, the service answers; nothing fails inside."""
+
+import json
+import os
+from itertools import count
+
+import pytest
+import schemathesis
+from django.db import connection
+from django.test import Client
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+
+from billing.models import DeadLetter, UsageEvent
+from ledger import registry
+from ledger.config.wsgi import application
+from ledger.models import Account, Period, Transaction
+from tests import factories
+from tests.api import Api
+
+EXAMPLES = int(os.environ.get("MB_CONTRACT_EXAMPLES", "6"))
+
+
+@pytest.fixture
+def connection_stays(monkeypatch):
+    """Keep requests from closing the test's connection, as Django's own test client does."""
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+@pytest.fixture
+def api(db, connection_stays):
+    """Return a client of a book that has something of everything."""
+    registry.currency(code="USD")
+    api = Api(factories.book(key="b"))
+    api.post("assets", {"code": "tokens", "name": "Tokens", "kind": "unit", "scale": 0})
+    factories.grant(wallet=factories.wallet(customer=factories.customer(book=api.book, key="c")))
+    meter = {"key": "m", "event_type": "t", "aggregation": "sum", "unit": "tokens"}
+    paths = {"value_property": "$.tokens", "dimensions": {"model": "$.model", "token": "$.type"}}
+    api.post("meters", meter | paths)
+    api.post("rate-cards", {"key": "r", "asset": "USD", "is_default": True})
+    api.post("rate-cards/r/rates", {"meter": "m", "unit_price": "0.01"})
+    api.put("subjects/s", {"customer": "c"})
+    for event_id, value in (("e1", 7), ("e2", "many")):
+        event = {"id": event_id, "source": "x", "type": "t", "subject": "s"}
+        api.post("events", event | {"data": {"tokens": value}})
+    api.named = what_exists(api)
+    return api
+
+
+def what_exists(api: Api) -> dict[str, str]:
+    """Name something that is there for each part of an address."""
+    wallet = api.get("wallets").json()["data"][0]["id"]
+    return {
+        "book": "b",
+        "code": "tokens",
+        "customer": "c",
+        "meter": "m",
+        "rate_card": "r",
+        "subject": "s",
+        "wallet": wallet,
+        "grant": api.get("grants").json()["data"][0]["id"],
+        "account": str(Account.objects.filter(purpose="credit_lot").first().pk),
+        "transaction": str(Transaction.objects.filter(kind="grant").first().pk),
+        "period": str(Period.objects.first().pk),
+        "event": str(UsageEvent.objects.first().pk),
+        "dead_letter": str(DeadLetter.objects.first().pk),
+    }
+
+
+_numbers = count()
+schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
+
+
+@schema.exclude(operation_id="create-book").parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@pytest.mark.filterwarnings("ignore:Skipped test cases with unsupported payload")
+def test_no_request_makes_the_service_fail(case, api):
+    headers = {"Authorization": f"Bearer {api.text}"}
+    number = next(_numbers)
+    if case.path_parameters and number % 4:  # mostly something that exists, to get further in
+        case.path_parameters = {name: api.named[name] for name in case.path_parameters}
+        headers["Idempotency-Key"] = f"key-{number}"
+    case.call_and_validate(headers=headers, checks=[not_a_server_error])
+
+
+def test_every_example_of_the_document_is_accepted(api):
+    """What the document shows as a request is one that works, or collides with what is there."""
+    named = api.named
+    known = {"acme": "c", "acme-research": "c", "llm-tokens": "m", "key:list-2026": "r"}
+    document = Client().get("/api/v1/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            content = described.get("requestBody", {}).get("content", {}).get("application/json")
+            if content is None or described["operationId"] == "create-book":
+                continue
+            body = json.dumps(content["examples"]["Request"]["value"])
+            for shown, real in known.items():
+                body = body.replace(f'"{shown}"', f'"{real}"')
+            answer = api.send(
+                method,
+                path.format(**named).removeprefix("/api/v1/"),
+                body,
+                once=factories.name("key"),
+            )
+            assert answer.status_code in {200, 201} or answer.json()["code"] in {
+                "already_exists",
+                "already_corrected",
+                "insufficient_balance",  # what was granted has been voided just before
+            }, (path, answer.content)

@@ -1,0 +1,115 @@
+"""The OpenAPI document is valid, complete, and true of who may do what."""
+
+import re
+
+import pytest
+from django.test import Client
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from ledger.models import ApiKey
+from tests import factories
+from tests.api import Api, code
+
+SCOPES = set(ApiKey.Scope.values)
+
+
+@pytest.fixture(scope="module")
+def document():
+    GENERATOR_STATS.reset()
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            yield path, method, described
+
+
+def test_it_is_valid_and_made_without_a_warning(document):
+    OpenAPIV31SpecValidator(document).validate()
+
+    assert document["openapi"].startswith("3.1")
+    assert not GENERATOR_STATS
+
+
+def test_every_operation_says_what_it_does_shows_it_and_names_its_problems(document):
+    for path, method, described in operations(document):
+        name = f"{method} {path}"
+        assert described["summary"], name
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)+", described["operationId"]), name
+        assert {"401", "403", "404", "default"} <= described["responses"].keys(), name
+        for kind, content in described.get("requestBody", {}).get("content", {}).items():
+            assert "examples" in content or kind == "application/x-ndjson", name
+        answers = [r["content"] for s, r in described["responses"].items() if s.startswith("2")]
+        assert all("examples" in answer["application/json"] for answer in answers), name
+
+
+def test_every_write_takes_an_idempotency_key_but_two(document):
+    without = {
+        described["operationId"]
+        for _, method, described in operations(document)
+        if method != "get"
+        and not any(p["name"] == "Idempotency-Key" for p in described.get("parameters", []))
+    }
+
+    # Events count by their own source and id; a book is opened by its key, by staff.
+    assert without == {"ingest-events", "create-book"}
+
+
+def test_it_is_served_with_its_documentation(client, db):
+    assert client.get("/api/v1/openapi.json").json()["info"]["title"] == "Meterbook"
+    assert client.get("/api/v1/openapi.yaml").status_code == 200
+    for page in ("docs", "redoc"):
+        html = client.get(f"/api/v1/{page}").content.decode()
+        assert not re.findall(r'(?:src|href)="https?://', html)
+
+
+def _call(document, path, method, api: Api):
+    described = document["paths"][path][method]
+    address = re.sub(r"{\w+}", "1", path).removeprefix("/api/v1/")
+    headers = {"Idempotency-Key": factories.name("key")}
+    return described, api.send(method, address, {}, headers=headers)
+
+
+def test_each_operation_needs_exactly_the_scope_it_names(document, book):
+    apis = {scope: Api(book, scopes=[scope]) for scope in SCOPES}
+    others = {scope: Api(book, scopes=SCOPES - {scope}) for scope in SCOPES}
+    checked = 0
+    for path, method, described in operations(document):
+        needed = next(iter(described["security"][0].values()))
+        if not needed:
+            assert described["operationId"] == "create-book"
+            assert code(_call(document, path, method, apis["manage"])[1])[0] == 403
+            continue
+        allowed = _call(document, path, method, apis[needed[0]])[1]
+        assert allowed.status_code not in {401, 403, 500}, (path, method, allowed.content)
+        refused = _call(document, path, method, others[needed[0]])[1]
+        assert code(refused)[0] == 403, (path, method)
+        nobody = Client().generic(method.upper(), re.sub(r"{\w+}", "1", path))
+        assert code(nobody)[0] == 401, (path, method)
+        checked += 1
+    assert checked > 40
+
+
+def test_bound_keys_and_other_books_see_nothing_by_any_operation(document, book):
+    """Everything exists in one book; whoever is not concerned gets 404, and never a 403."""
+    customer = factories.customer(book=book, key="secret-customer")
+    factories.grant(wallet=factories.wallet(customer=customer))
+    strangers = [
+        Api(factories.book()),
+        Api(book, customer=factories.customer(book=book, key="beside")),
+    ]
+    open_to_all = {"list-assets", "get-asset"}
+    for path, method, described in operations(document):
+        if method != "get" or described["operationId"] in open_to_all:
+            continue
+        for stranger in strangers:
+            named = path.replace("{customer}", "secret-customer")
+            answer = stranger.get(re.sub(r"{\w+}", "1", named).removeprefix("/api/v1/"))
+            assert answer.status_code in {200, 400, 404}, (path, answer.content)
+            assert (
+                b"secret-customer" not in answer.content.replace(named.encode(), b"")
+                or answer.status_code == 404
+            )
