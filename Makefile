@@ -42,10 +42,10 @@ test: venv
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: venv
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@failed=0; \
+	for step in "ruff check ." "ruff format --check ." mypy lint-imports; do \
+	  echo "== $$step"; $(BIN)/$$step || failed=1; \
+	done; exit $$failed
 
 format: venv
 	$(BIN)/ruff check --fix .
