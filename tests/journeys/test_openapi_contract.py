@@ -90,7 +90,16 @@ def test_no_request_makes_the_service_fail(case, api):
     case.call_and_validate(headers=headers, checks=[not_a_server_error])
 
 
-def test_every_example_of_the_document_is_accepted(api):
+@pytest.fixture
+def as_application(api):
+    """Act with the rights that the service has in production."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE meterbook_app")
+        yield
+        cursor.execute("RESET ROLE")
+
+
+def test_every_example_of_the_document_is_accepted(api, as_application):
     """What the document shows as a request is one that works, or collides with what is there."""
     named = api.named
     known = {"acme": "c", "acme-research": "c", "llm-tokens": "m", "key:list-2026": "r"}
