@@ -2,6 +2,7 @@
 
 from billing.admin import (
     catalogue,
+    corrections,
     dead_letters,
     events,
     glance,
@@ -13,6 +14,7 @@ from billing.admin import (
 
 __all__ = [
     "catalogue",
+    "corrections",
     "dead_letters",
     "events",
     "glance",

@@ -14,18 +14,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
+from billing.admin.corrections import event_link, transaction_links
 from billing.metering import corrections, decode, history
 from billing.metering.facts import Fact
 from billing.models import Correction, UsageBatch, UsageEvent
 from ledger.admin import entries, sources, transactions
 from ledger.admin.base import BookFilter, Listing, cause_of, row_number
-from ledger.admin.display import NOTHING, badge, instant, link, url
+from ledger.admin.display import badge, instant, link, url
 from ledger.admin.fields import ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table
 from ledger.errors import InvalidInputError, NotFoundError
 from ledger.ids import LINES, head_of
-from ledger.models import Book, Customer, Entry, Transaction
+from ledger.models import Book, Customer, Entry
 
 _ENTRIES: Final = 100
 _STATES: Final[dict[str | None, tuple[str, str]]] = {
@@ -233,30 +234,17 @@ def _corrections(found: Sequence[Correction]) -> Table:
     rows = [
         (
             row.get_kind_display(),
-            _event_link(row.event_id, row.event_id),
-            _event_link(row.replacement_id, row.replacement_id),
+            event_link(row.event_id),
+            event_link(row.replacement_id),
             instant(row.corrected_at),
             row.cause,
             row.reason,
-            _transactions(row.transaction_ids),
+            transaction_links(row.transaction_ids),
         )
         for row in found
     ]
     columns = ("Correction", "Event", "Replaced by", "At", "By", "Reason", "Transactions")
     return Table(title="Corrections", columns=columns, rows=rows)
-
-
-def _event_link(event_id: int | None, label: object) -> SafeString:
-    if event_id is None:
-        return NOTHING
-    return format_html('<a href="{}">{}</a>', url(UsageEvent, "change", event_id), label)
-
-
-def _transactions(numbers: Collection[int]) -> SafeString:
-    if not numbers:
-        return NOTHING
-    found = Transaction.objects.filter(pk__in=numbers)
-    return SafeString("<br>".join(link(row) for row in found))
 
 
 for _kind in ("usage", "correction"):

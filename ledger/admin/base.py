@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import ShowFacets
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
@@ -53,6 +55,13 @@ class Listing(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *arguments: Any, **others: Any
+    ) -> Paginator[Any]:
+        is_history = queryset.model is LogEntry  # of one row: few, and its page wants their number
+        kind = Paginator if is_history else self.paginator
+        return kind(queryset, per_page, *arguments, **others)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList

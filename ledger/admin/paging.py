@@ -84,13 +84,15 @@ class KeysetChangeList(ChangeList):
 
 def _beyond(model: type[Model], keyset: Sequence[str], place: str, backwards: bool) -> Q:
     """Return the condition of the rows that come after a place in the order."""
-    beyond, same = Q(pk__in=[]), Q()
+    beyond, same, reach = Q(pk__in=[]), Q(), Q()
     for name, value in zip(keyset, _values(model, keyset, place), strict=True):
         field = name.lstrip("-")
         lookup = "lt" if name.startswith("-") is not backwards else "gt"
+        # The first field's bound alone is what an index can start from.
+        reach = reach or Q(**{f"{field}__{lookup}e": value})
         beyond |= same & Q(**{f"{field}__{lookup}": value})
         same &= Q(**{field: value})
-    return beyond
+    return reach & beyond
 
 
 def _values(model: type[Model], keyset: Sequence[str], place: str) -> list[Any]:

@@ -412,6 +412,9 @@ def grow(scene, count):
         child = scene.child(factories.name("subject"))
         scene.send(event(3), event(factories.name("bad")), event(1, subject=factories.name("who")))
         catalogue.set_profile(customer=child)
+        name = factories.name("voided")
+        scene.send(event(2, id=name))
+        scene.void(name)
         scene.meter("count", key=factories.name("meter").lower())
 
 
@@ -419,7 +422,7 @@ def grow(scene, count):
     "name",
     [
         "billingprofile", "deadletter", "meter", "rate", "ratecard", "subject",
-        "unattributedevent", "usageevent",
+        "unattributedevent", "usageevent", "correction",
     ],
 )  # fmt: skip
 def test_lists_take_the_same_queries_however_long(scene, name):

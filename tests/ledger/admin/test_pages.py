@@ -248,3 +248,14 @@ def test_a_dead_outbox_row_is_tried_again():
 
 def test_a_row_that_does_not_exist_is_not_found():
     Browser().get("ledger_transaction_reverse", 5, status=404)
+
+
+def test_what_was_done_stands_in_the_history():
+    customer = factories.customer()
+    browser = Browser()
+    browser.do("ledger_customer_edit", customer.pk, values={"name": "New", "is_active": "on"})
+
+    said = browser.read("ledger_customer_history", customer.pk)
+
+    assert f"Change: Changed {customer.key}." in said
+    assert "1 entry" in said
