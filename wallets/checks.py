@@ -118,7 +118,7 @@ _ISSUED: Final = """
     LEFT JOIN LATERAL (
         SELECT sum(e.amount) AS amount
         FROM ledger_transaction t
-        JOIN ledger_entry e ON e.id > t.id AND e.id < t.id + 65536
+        JOIN ledger_entry e ON e.id > t.id AND e.id < t.id + 16384
         WHERE t.book_id = c.book_id AND t.key = 'grant:' || g.id
           AND e.credit_account_id = g.account_id
     ) issued ON true

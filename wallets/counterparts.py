@@ -59,7 +59,7 @@ def passed(*, instant: str, comes_back: bool) -> str:
                CASE e.debit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END
         FROM (SELECT DISTINCT transaction_id FROM direct) d
         JOIN ledger_transaction r ON r.reverses_id = d.transaction_id
-        JOIN ledger_entry e ON e.id > r.id AND e.id < r.id + 65536
+        JOIN ledger_entry e ON e.id > r.id AND e.id < r.id + 16384
         WHERE g.account_id IN (e.debit_account_id, e.credit_account_id)
     )"""  # noqa: S608 - a fixed fragment
 

@@ -158,7 +158,7 @@ _ROWS: Final = f"""
                AS amount
         FROM ledger_transaction t
         JOIN ledger_transaction i ON i.id = t.id OR i.reverses_id = t.id
-        JOIN ledger_entry e ON e.id > i.id AND e.id < i.id + 65536
+        JOIN ledger_entry e ON e.id > i.id AND e.id < i.id + 16384
         WHERE t.book_id = c.book_id AND t.key = 'grant:' || g.id
           AND CASE g.account_id
               WHEN e.credit_account_id THEN {purpose_of("e.debit_account_id")} = ANY(%(sources)s)
