@@ -23,6 +23,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 START = datetime(2025, 1, 1, tzinfo=NOON.tzinfo)  # meters and prices exist since
 LATER = NOON + 3 * HOUR  # when things are received unless told
+CORRECTED = NOON + DAY  # when they are corrected
 
 _numbers = count(1)
 _written = msgspec.json.Encoder(decimal_format="number").encode
@@ -157,7 +158,7 @@ class Scene:
         """Take an event back."""
         event = self.find(external_id)
         key = key or f"void {external_id} {event.pk}"
-        return corrections.void(book=self.book, event=event, key=key, at=LATER)
+        return corrections.void(book=self.book, event=event, key=key, at=CORRECTED)
 
     def amend(self, written: bytes, key: str = "") -> Correction:
         """Replace the event of the same source and id."""
@@ -165,7 +166,9 @@ class Scene:
         assert isinstance(fact, Fact), fact
         event = self.find(fact.external_id, fact.source)
         key = key or f"amend {fact.external_id} {event.pk}"
-        return corrections.amend(book=self.book, event=event, replacement=fact, key=key, at=LATER)
+        return corrections.amend(
+            book=self.book, event=event, replacement=fact, key=key, at=CORRECTED
+        )
 
     def holds(
         self, purpose: str, label: str | None = None, customer: Customer | None = None
