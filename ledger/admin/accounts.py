@@ -91,6 +91,10 @@ class AccountAdmin(Listing):
     def panels(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         return t_account.panels(request, obj)
 
+    @admin.display(description="account")
+    def name(self, row: Any) -> str:
+        return ":".join(part for part in (row.purpose, row.discriminator) if part)
+
     @admin.display(description="owner")
     def owner(self, row: Any) -> SafeString:
         return link(row.customer) if row.customer else badge("house")
