@@ -48,16 +48,8 @@ class AccountAdmin(Listing):
         "settled", "held", "available", "floor", "kept", "opened",
     )  # fmt: skip
     readonly_fields = fields
-    list_display = (
-        "id",
-        "owner",
-        "purpose",
-        "discriminator",
-        "type",
-        "settled",
-        "held",
-        "available",
-    )
+    list_display = ("name", "owner", "settled", "held", "available", "id")
+    list_display_links = ("name", "id")
     list_filter = (BookFilter, OwnerFilter, PurposeFilter, "type")
     list_select_related = ("asset", "customer")
     search_fields = ("purpose",)
