@@ -167,6 +167,8 @@ class Crew:
         for process in self._processes:
             process.terminate()
             process.join()
+        for parcels in self._parcels:
+            parcels.cancel_join_thread()  # what nobody will take must not hold up our end
 
     def _send(self, place: int, parcel: object) -> None:
         while True:

@@ -8,45 +8,34 @@ fixed set of API keys by a hash of its row number, so that every run gives the s
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import PurePath
 from typing import Final
 
 import msgspec
 
-from billing import catalogue
+from billing.management.scenery import (
+    Lives,
+    Party,
+    default_card,
+    map_keys,
+    meter,
+    per_million,
+    settle,
+    subjects_of,
+    unit,
+)
 from billing.metering.files import Columns, Record
-from billing.models import BillingProfile, Meter, Rate, RateCard, Subject
+from billing.models import Meter
 from ledger import registry
-from ledger.models import Asset, Book, Customer
-from wallets import grants
+from ledger.models import Asset, Book
 
 EVENT_TYPE: Final = "llm.request"
 _LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _MID_TRACE: Final = datetime(2023, 11, 16, 18, 45, tzinfo=UTC)
+_LIVES: Final = Lives(since=_LONG_AGO, promotions_until=_MID_TRACE)
 _KEYS_EACH: Final = 3  # API keys of a team
 _OTHERS: Final = "other"
-
-Settlement = BillingProfile.Settlement
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """A customer of the trace, and how it pays; credit in dollars."""
-
-    key: str
-    name: str
-    kind: str
-    parent: str = ""
-    uses: bool = True
-    credit: str = ""
-    is_shared: bool = False
-    promotion: str = ""  # ends in the middle of the trace
-    limit: str = ""
-    is_credit_only: bool = False
-
 
 PARTIES: Final = (
     Party("harbour", "Harbour Group", "company", uses=False, credit="20", is_shared=True),
@@ -69,11 +58,8 @@ _PRICES: Final = {
     _OTHERS: ("1.00", "4.00", "0.60", "2.40"),
 }
 _PROVIDERS: Final = {"code": "northwind-ai", "conv": "azure", _OTHERS: "azure"}
-_MILLION: Final = Decimal(1_000_000)
 
-SUBJECTS: Final = tuple(
-    f"key-{party.key}-{number}" for party in PARTIES if party.uses for number in range(_KEYS_EACH)
-)
+SUBJECTS: Final = subjects_of(PARTIES, keys_each=_KEYS_EACH)
 
 _json: Final = msgspec.json.Decoder(dict[str, object])
 
@@ -123,113 +109,45 @@ def prepare(*, key: str, at: datetime) -> Book:
         key=key, name="Language model trace", base_currency="USD", at=at
     )
     dollars = registry.currency(code="USD")
-    meters = _meters(book, at)
-    _prices(book, dollars, meters, at)
-    customers: dict[str, Customer] = {}
-    for party in PARTIES:
-        customers[party.key] = _customer(book, party, customers.get(party.parent), at)
-        _credit(party, customers[party.key], dollars, at)
-    _subjects(book, customers, at)
+    _prices(book, dollars, _meters(book, at), at)
+    customers = settle(book=book, parties=PARTIES, asset=dollars, lives=_LIVES, at=at)
+    map_keys(book=book, subjects=SUBJECTS, customers=customers, at=at)
     return book
 
 
 def _meters(book: Book, at: datetime) -> list[Meter]:
-    tokens = _unit("token")
+    tokens, requests = unit("token"), unit("request")
+    counted = (
+        ("input-tokens", Meter.Aggregation.SUM, tokens, "$.input"),
+        ("output-tokens", Meter.Aggregation.SUM, tokens, "$.output"),
+        ("requests", Meter.Aggregation.COUNT, requests, ""),
+    )
     return [
-        _meter(book, "input-tokens", Meter.Aggregation.SUM, tokens, at, "$.input"),
-        _meter(book, "output-tokens", Meter.Aggregation.SUM, tokens, at, "$.output"),
-        _meter(book, "requests", Meter.Aggregation.COUNT, _unit("request"), at),
+        meter(
+            book=book,
+            key=key,
+            event_type=EVENT_TYPE,
+            aggregation=aggregation,
+            unit=counted_in,
+            path=path,
+            dimensions={"model": "$.model"},
+            at=at,
+        )
+        for key, aggregation, counted_in, path in counted
     ]
 
 
-def _unit(code: str) -> Asset:
-    return Asset.objects.filter(code=code).first() or registry.create_asset(
-        code=code, name=code, kind=Asset.Kind.UNIT, scale=0
-    )
-
-
-def _meter(
-    book: Book, key: str, aggregation: str, unit: Asset, at: datetime, path: str = ""
-) -> Meter:
-    return Meter.objects.filter(book=book, key=key).first() or catalogue.create_meter(
-        book=book,
-        key=key,
-        event_type=EVENT_TYPE,
-        aggregation=aggregation,
-        unit=unit,
-        value_path=path,
-        dimensions={"model": "$.model"},
-        at=at,
-    )
-
-
 def _prices(book: Book, dollars: Asset, meters: list[Meter], at: datetime) -> None:
-    card = RateCard.objects.filter(book=book, key="list").first() or catalogue.create_rate_card(
-        book=book, key="list", asset=dollars, is_default=True, at=at
-    )
+    card = default_card(book=book, asset=dollars, at=at)
     for model, figures in _PRICES.items():
-        sold, charged = figures[:2], figures[2:]
-        for meter, price, cost in zip(meters, sold, charged, strict=False):
-            match = {"model": model}
-            if not Rate.objects.filter(rate_card=card, meter=meter, match=match).exists():
-                catalogue.add_rate(
-                    rate_card=card,
-                    meter=meter,
-                    match=match,
-                    unit_price=Decimal(price) / _MILLION,
-                    unit_cost=Decimal(cost) / _MILLION,
-                    provider=_PROVIDERS[model],
-                    effective_from=_LONG_AGO,
-                    at=at,
-                )
-
-
-def _customer(book: Book, party: Party, parent: Customer | None, at: datetime) -> Customer:
-    if found := Customer.objects.filter(book=book, key=party.key).first():
-        return found
-    customer = registry.create_customer(
-        book=book, key=party.key, name=party.name, kind=party.kind, parent=parent, at=at
-    )
-    if party.limit or party.is_credit_only:
-        catalogue.set_profile(
-            customer=customer,
-            settlement=Settlement.CREDIT_ONLY
-            if party.is_credit_only
-            else Settlement.CREDIT_THEN_INVOICE,
-            credit_limit=Decimal(party.limit) if party.limit else None,
-        )
-    return customer
-
-
-def _credit(party: Party, customer: Customer, dollars: Asset, at: datetime) -> None:
-    if not (party.credit or party.promotion):
-        return
-    wallet = grants.open_wallet(
-        customer=customer, asset=dollars, key="prepaid", is_shared=party.is_shared, at=at
-    )
-    if party.credit:
-        grants.issue(
-            wallet=wallet,
-            key="bought",
-            amount=Decimal(party.credit),
-            effective_at=_LONG_AGO,
-            at=at,
-        )
-    if party.promotion:
-        grants.issue(
-            wallet=wallet,
-            key="welcome",
-            amount=Decimal(party.promotion),
-            funding=grants.Funding.PROMOTIONAL,
-            effective_at=_LONG_AGO,
-            expires_at=_MID_TRACE,
-            at=at,
-        )
-
-
-def _subjects(book: Book, customers: dict[str, Customer], at: datetime) -> None:
-    known = set(Subject.objects.filter(book=book).values_list("key", flat=True))
-    for subject in SUBJECTS:
-        if subject not in known:
-            owner = subject.removeprefix("key-").rpartition("-")[0]
-            catalogue.map_subject(book=book, key=subject, customer=customers[owner], at=at)
+        for place, priced in enumerate(meters[:2]):
+            per_million(
+                card=card,
+                meter=priced,
+                match={"model": model},
+                price=figures[place],
+                cost=figures[place + 2],
+                provider=_PROVIDERS[model],
+                since=_LONG_AGO,
+                at=at,
+            )
