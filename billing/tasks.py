@@ -2,8 +2,9 @@
 
 import structlog
 from celery import shared_task
+from django.utils.timezone import now
 
-from billing.metering import rollups
+from billing.metering import rollups, unattributed
 
 logger = structlog.get_logger(__name__)
 
@@ -15,3 +16,15 @@ def fold_usage(**_later: object) -> int:
     if folded:
         logger.info("usage folded", batches=folded)
     return folded
+
+
+@shared_task
+def post_mapped(**_later: object) -> int:
+    """Post usage that was kept until somebody mapped its subject; safe to run twice or at once."""
+    posted = sum(
+        unattributed.post_mapped(book=book, at=now()).accepted
+        for book in unattributed.books_with_mapped()
+    )
+    if posted:
+        logger.info("unattributed usage posted", events=posted)
+    return posted

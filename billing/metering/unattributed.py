@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from billing.metering import decode, snapshot
 from billing.metering.facts import Fact, Outcome
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import record
-from billing.models import UnattributedEvent
+from billing.models import Subject, UnattributedEvent
 from ledger.errors import InvalidInputError, PrecisionError
 from ledger.integrity import refusals
 from ledger.models import Book
@@ -75,6 +76,13 @@ def _post_all(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: 
         _post_all(book, rows[middle:], at, outcome)
     else:
         outcome.add(part)
+
+
+def books_with_mapped() -> list[Book]:
+    """Return the books in which kept events wait whose subjects have been mapped."""
+    mapped = Subject.objects.filter(book=OuterRef("book"), key=OuterRef("subject"))
+    waiting = UnattributedEvent.objects.filter(Exists(mapped), posted_at=None, book=OuterRef("pk"))
+    return list(Book.objects.filter(Exists(waiting)))
 
 
 def _post(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: Outcome) -> None:

@@ -20,6 +20,7 @@ JOBS: tuple[Job, ...] = (
     Job(name="seal", task="ledger.tasks.seal", every=timedelta(seconds=10)),
     Job(name="fold", task="ledger.tasks.fold", every=timedelta(seconds=10)),
     Job(name="fold_usage", task="billing.tasks.fold_usage", every=timedelta(seconds=10)),
+    Job(name="post_mapped", task="billing.tasks.post_mapped", every=timedelta(seconds=10)),
     Job(
         name="ensure_partitions",
         task="ledger.tasks.ensure_partitions",

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing import catalogue
-from billing.metering import unattributed
+from billing import catalogue, tasks
 from ledger import registry
 from tests import factories
 from tests.api import Api, code
@@ -243,13 +242,14 @@ def test_dead_letters_are_the_books_alone(api, book, use, customer):
         assert code(stranger.post(f"dead-letters/{letter}/dismiss")) == (404, "not_found")
 
 
-def test_usage_of_nobody_is_listed_until_it_is_posted(api, book, use):
+def test_usage_of_nobody_is_listed_until_it_is_posted(api, use):
     assert use("e9", subject="sk-unknown").json()["unattributed"] == 1
     listed = api.get("unattributed-events", is_posted="false").json()["data"]
     assert [(row["subject"], row["posted_at"]) for row in listed] == [("sk-unknown", None)]
 
     api.put("subjects/sk-unknown", {"customer": "c"})
-    unattributed.post_mapped(book=book, at=NOON.replace(year=2026))
+    assert tasks.post_mapped() == 1
+    assert tasks.post_mapped() == 0
 
     assert api.get("unattributed-events", is_posted="false").json()["data"] == []
     assert len(api.get("events").json()["data"]) == 1
