@@ -43,6 +43,15 @@ def app_login(env: Environment) -> str:
     return str(named["USER"]) if named else embedded.APP
 
 
+def development_key(env: Environment, *, home: Path) -> str:
+    """Return the secret key that the home keeps while nobody gives one."""
+    try:
+        return embedded.Home(home).secret_key()
+    except (embedded.EmbeddedError, OSError) as error:
+        env.require(holds=False, otherwise=f"METERBOOK_HOME cannot be used: {error}")
+        return ""
+
+
 def _embedded(env: Environment, role: str, home: Path) -> dict[str, Any]:
     return {
         "NAME": env.text("METERBOOK_DATABASE_NAME", embedded.DATABASE),

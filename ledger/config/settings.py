@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ledger.config import databases, logs, schedule
 from ledger.config.currencies import CURRENCIES  # noqa: F401 (read by django-money)
-from ledger.config.embedded import Home
 from ledger.config.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -31,7 +30,7 @@ env.require(
 # --- Secrets and hosts -----------------------------------------------------------------
 SECRET_KEY = env.text("SECRET_KEY")
 if not SECRET_KEY and not IS_PRODUCTION:
-    SECRET_KEY = Home(HOME).secret_key()
+    SECRET_KEY = databases.development_key(env, home=HOME)
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
 KEY_PEPPER = env.text("METERBOOK_KEY_PEPPER")  # of API keys; the secret key unless given
 env.require(

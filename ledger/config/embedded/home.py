@@ -68,20 +68,23 @@ class Home:
         Raises:
             EmbeddedError: the folder belongs to another user.
         """
+        self._make()
         account = server_account()
+        if account.is_separate and not account.can_enter(self.root):
+            self._move_store(account)
+
+    def _make(self) -> None:
         is_new = not self.root.exists()
         self.root.mkdir(parents=True, exist_ok=True)
         if is_new:
             # Another account must pass through to its own folders; the secrets stay 0600.
-            self.root.chmod(0o711 if account.is_separate else 0o700)
+            self.root.chmod(0o711 if server_account().is_separate else 0o700)
         owner = self.root.stat().st_uid
         if owner != os.geteuid():
             raise EmbeddedError(
                 f"{self.root} belongs to uid {owner}, and you are uid {os.geteuid()}: "
                 "run as that user, or set METERBOOK_HOME to a folder of your own."
             )
-        if account.is_separate and not account.can_enter(self.root):
-            self._move_store(account)
 
     def _move_store(self, account: Account) -> None:
         name = hashlib.blake2b(str(self.root).encode(), digest_size=6).hexdigest()
@@ -106,7 +109,7 @@ class Home:
 
     def secret_key(self) -> str:
         """Return Django's secret key for development."""
-        self.prepare()
+        self._make()
         return _secret(self.root / "secret_key")
 
     @contextlib.contextmanager

@@ -119,3 +119,12 @@ def test_development_keeps_its_secret_key_to_itself(tmp_path):
     kept = tmp_path / "home" / "secret_key"
     assert len(kept.read_text()) >= 50
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_folder_that_cannot_be_used_is_a_problem(tmp_path):
+    (tmp_path / "file").touch()
+    env = Environment({})
+
+    databases.development_key(env, home=tmp_path / "file" / "home")
+
+    assert "METERBOOK_HOME cannot be used" in env.problems[0]
