@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api.views import catalogue, usage
+from billing.api.views import catalogue, dead_letters, events, usage
 
 urlpatterns = [
     path("meters", catalogue.Meters.as_view()),
@@ -15,14 +15,14 @@ urlpatterns = [
     path("subjects", catalogue.Subjects.as_view()),
     path("subjects/<path:subject>", catalogue.OneSubject.as_view()),
     path("customers/<str:customer>/billing-profile", catalogue.Profile.as_view()),
-    path("events", usage.Events.as_view()),
-    path("events/<str:event>", usage.OneEvent.as_view()),
-    path("events/<str:event>/void", usage.EventVoid.as_view()),
-    path("events/<str:event>/amend", usage.EventAmend.as_view()),
+    path("events", events.Events.as_view()),
+    path("events/<str:event>", events.OneEvent.as_view()),
+    path("events/<str:event>/void", events.EventVoid.as_view()),
+    path("events/<str:event>/amend", events.EventAmend.as_view()),
     path("usage", usage.Usage.as_view()),
-    path("dead-letters", usage.DeadLetters.as_view()),
-    path("dead-letters/<str:dead_letter>", usage.OneDeadLetter.as_view()),
-    path("dead-letters/<str:dead_letter>/replay", usage.DeadLetterReplay.as_view()),
-    path("dead-letters/<str:dead_letter>/dismiss", usage.DeadLetterDismissal.as_view()),
-    path("unattributed-events", usage.UnattributedEvents.as_view()),
+    path("dead-letters", dead_letters.DeadLetters.as_view()),
+    path("dead-letters/<str:dead_letter>", dead_letters.OneDeadLetter.as_view()),
+    path("dead-letters/<str:dead_letter>/replay", dead_letters.DeadLetterReplay.as_view()),
+    path("dead-letters/<str:dead_letter>/dismiss", dead_letters.DeadLetterDismissal.as_view()),
+    path("unattributed-events", events.UnattributedEvents.as_view()),
 ]

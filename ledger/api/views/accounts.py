@@ -18,6 +18,7 @@ from ledger.api import serializers as s
 from ledger.api.fields import Amount, Id, Instant, PageQuery, listing
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
+from ledger.api.serializers_journal import StatementQuery
 from ledger.errors import InvalidInputError
 from ledger.models import Account
 
@@ -225,11 +226,11 @@ class AccountStatement(Resource):
         " recorded, a line per transaction.",
         tag="Accounts",
         path=["account"],
-        query=s.StatementQuery,
+        query=StatementQuery,
         answer=StatementOut,
     )
     def get(self, request: Request, account: str) -> Response:
-        asked = self.asked(s.StatementQuery)
+        asked = self.asked(StatementQuery)
         found = lookups.by_id(
             lookups.accounts(self.caller).select_related("asset", "balance"), account, "account"
         )

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from ledger import balances, closing, posting, sealing
 from ledger.api import lookups, pages
-from ledger.api import serializers as s
+from ledger.api import serializers_journal as s
 from ledger.api.fields import PageQuery, listing
 from ledger.api.idempotency import once
 from ledger.api.resource import Resource
