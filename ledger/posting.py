@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from ledger import bulk
-from ledger.errors import EmptyTransactionError, ReversalExceedsError
+from ledger.errors import EmptyTransactionError, InvariantError, ReversalExceedsError
 from ledger.models import Book, Entry, Transaction
 from ledger.moves import Move, Posting
+
+# What they record is also a meter's running value: their owner corrects both in step.
+CORRECTED_BY_EVENT: Final = frozenset({"usage", "correction"})
+
+
+class ReversalRefusedError(InvariantError):
+    """Usage is not reversed but corrected: void or amend its events."""
+
+    code = "reversal_refused"
 
 
 def post(
@@ -58,11 +68,14 @@ def reverse(
     ``amounts`` (entry id → how much of it) makes it partial; what is not named stays.
 
     Raises:
+        ReversalRefusedError: it records usage, or the correction of usage.
         AlreadyReversedError: it has been reversed before, in whole or in part.
         ReversalExceedsError: an amount is more than its entry's, or names an entry of another.
         EmptyTransactionError: nothing would be reversed.
         InsufficientBalanceError: what it gave has been spent since.
     """
+    if transaction.kind in CORRECTED_BY_EVENT:
+        raise ReversalRefusedError(transaction=transaction.key, kind=transaction.kind)
     entries = list(Entry.objects.of(transaction))
     if amounts is not None and (unknown := amounts.keys() - {entry.pk for entry in entries}):
         raise ReversalExceedsError(transaction=transaction.key, unknown_entries=sorted(unknown))

@@ -39,7 +39,7 @@ def use(
     paid += [(debt.pk, rest)] if rest else []
     return posting.post(
         book=customer.book,
-        kind="usage",
+        kind="spending",
         key=key or factories.name("usage"),
         effective_at=at,
         moves=[
