@@ -123,13 +123,15 @@ def _write(members: Sequence[tuple[str, int, int, bytes]], at: datetime) -> None
     )
 
 
+# A bare "xid" in ORDER BY would be the column of the answer: text, in which 1000 precedes 999.
 _UNSEALED: Final = """
     SELECT xid::text, transaction_id, entries, digest FROM ledger_receipt
     WHERE (xid, transaction_id) > (
         coalesce((SELECT last_xid::text::xid8 FROM ledger_seal ORDER BY seq DESC LIMIT 1), '0'),
         coalesce((SELECT last_transaction_id FROM ledger_seal ORDER BY seq DESC LIMIT 1), 0))
-    ORDER BY xid, transaction_id LIMIT %(limit)s
+    ORDER BY ledger_receipt.xid, transaction_id LIMIT %(limit)s
 """
 _FINAL: Final = _UNSEALED.replace(
-    "ORDER BY xid,", "AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid,"
+    "ORDER BY ledger_receipt.xid,",
+    "AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY ledger_receipt.xid,",
 )

@@ -84,5 +84,5 @@ def _members(since: Seal | None) -> Iterator[_Member]:
 _MEMBERS: Final = """
     SELECT xid::text, transaction_id, entries, digest FROM ledger_receipt
     WHERE (xid, transaction_id) > (%s::text::xid8, %s)
-    ORDER BY xid, transaction_id
+    ORDER BY ledger_receipt.xid, transaction_id
 """

@@ -11,6 +11,7 @@ from django.db.models.expressions import RawSQL
 from ledger import sealing
 from ledger.errors import ForeignHistoryError, InvalidInputError
 from ledger.models import Receipt, Seal
+from ledger.verification import chain
 from tests.factories import NOON
 from tests.ledger import journal
 
@@ -130,3 +131,22 @@ def test_a_journal_of_another_cluster_is_refused(scene):
 
     with pytest.raises(ForeignHistoryError, match="999999999999"):
         sealing.seal(at=NOON)
+
+
+def test_the_order_of_sealing_is_that_of_numbers(scene, monkeypatch):
+    """Of writers 99 and 100 the first is 99, though its text is the greater."""
+    monkeypatch.setattr(sealing, "MOST_TRANSACTIONS", 1)
+    numbers = [Receipt.objects.get().pk, scene.use(1).pk]
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE ledger_receipt DISABLE TRIGGER append_only")
+        for xid, number in zip(("99", "100"), numbers, strict=True):
+            cursor.execute(
+                "UPDATE ledger_receipt SET xid = %s::text::xid8 WHERE transaction_id = %s",
+                [xid, number],
+            )
+        cursor.execute("ALTER TABLE ledger_receipt ENABLE ALWAYS TRIGGER append_only")
+
+    assert sealing.seal(at=NOON) == 2
+    sealed = Seal.objects.order_by("seq").values_list("last_xid", "last_transaction_id")
+    assert list(sealed) == [(99, numbers[0]), (100, numbers[1])]
+    assert list(chain.check(None)) == [1, 2]
