@@ -1,4 +1,4 @@
-"""The yardstick: COPY of the same rows into plain tables that have a primary key and nothing else."""
+"""The yardstick: COPY of the same rows into plain tables with a primary key and nothing else."""
 
 from __future__ import annotations
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -14,14 +13,14 @@ from billing.metering.facts import Sent
 from billing.models import Subject
 from ledger import registry
 from ledger.models import Book, Customer
+from tests.benchmarks.events import CUSTOMERS, MODELS, START, raw_events
 from wallets import grants
 
-CUSTOMERS: Final = 1000
-START: Final = datetime(2026, 10, 1, tzinfo=UTC)
-_MODELS: Final = ("gpt-5", "gpt-5-mini", "claude-4", "llama-4")
+BOOK: Final = "bench"
+LATER: Final = START + timedelta(days=120)  # when events are received: no event is after it
 
 
-def make(*, key: str, customers: int = CUSTOMERS, at: datetime = START) -> Book:
+def make(*, key: str = BOOK, customers: int = CUSTOMERS, at: datetime = START) -> Book:
     """Make a book with customers, subjects, one meter, its prices, and wallets for every other."""
     book = registry.create_book(
         key=key, name="Benchmark", base_currency="USD", time_zone="UTC", at=at
@@ -38,7 +37,7 @@ def make(*, key: str, customers: int = CUSTOMERS, at: datetime = START) -> Book:
         at=at,
     )
     card = catalogue.create_rate_card(book=book, key="standard", asset=usd, is_default=True, at=at)
-    for place, model in enumerate(_MODELS, 1):
+    for place, model in enumerate(MODELS, 1):
         catalogue.add_rate(
             rate_card=card,
             meter=meter,
@@ -69,36 +68,11 @@ def make(*, key: str, customers: int = CUSTOMERS, at: datetime = START) -> Book:
     return book
 
 
-def raw_events(
-    *, count: int, seed: int, days: int = 1, lane: int = 0, lanes: int = 1
-) -> Iterator[bytes]:
-    """
-    Write events in the order of their time, evenly over ``days``.
-
-    Of several lanes each has the subjects whose number is its own modulo the lanes: batches of
-    different lanes never wait for each other.
-    """
-    rng = random.Random(seed)
-    step = timedelta(days=days) / count
-    for number in range(count):
-        subject = rng.randrange(lane, CUSTOMERS, lanes)
-        happened = START + step * number
-        yield (
-            b'{"specversion":"1.0","id":"%d-%d-%d","source":"bench","type":"llm.request",'
-            b'"subject":"s%d","time":"%s","data":{"tokens":%d,"model":"%s","provider":"bench",'
-            b'"route":"chat"}}'
-            % (
-                seed,
-                lane,
-                number,
-                subject,
-                happened.isoformat().encode(),
-                rng.randrange(1, 5000),
-                _MODELS[subject % len(_MODELS)].encode(),
-            )
-        )
+def stream(**options: int) -> Iterator[Sent]:
+    """Decode events one by one; the options are those of ``raw_events``."""
+    return (decode.one(raw, index) for index, raw in enumerate(raw_events(**options)))
 
 
 def facts(**options: int) -> list[Sent]:
     """Decode events ahead, so that what is measured is the operation."""
-    return [decode.one(raw, index) for index, raw in enumerate(raw_events(**options))]
+    return list(stream(**options))

@@ -86,17 +86,22 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(["", "Meterbook serves:", *lines, "Stop with Ctrl-C.", ""]))
 
 
-def _programs(options: dict[str, Any]) -> list[Program]:
-    python = sys.executable
-    web = [python, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"]
-    web += ["--host", options["host"], "--port", str(options["port"])]
+def web_program(options: dict[str, Any]) -> Program:
+    """Return the web server of these options: host, port, web_workers, web_threads."""
+    web = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    web += ["--log-level", "warning", "--host", options["host"], "--port", str(options["port"])]
     web += ["--workers", str(options["web_workers"]), "--respawn-failed-workers"]
     web += ["--blocking-threads", str(options["web_threads"]), "--workers-kill-timeout", "15"]
+    return Program("web", [*web, "ledger.config.wsgi:application"], WEB_LIMITS)
+
+
+def _programs(options: dict[str, Any]) -> list[Program]:
+    python = sys.executable
     worker = [python, "-m", "celery", "-A", "ledger.config", "--quiet", "worker"]
     worker += ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     worker += ["--concurrency", str(options["worker_threads"]), "--loglevel", "WARNING"]
     return [
-        Program("web", [*web, "ledger.config.wsgi:application"], WEB_LIMITS),
+        web_program(options),
         Program("worker", worker),
         Program("scheduler", [python, "manage.py", "schedule"]),
     ]

@@ -1,0 +1,91 @@
+"""``make bench``: speed and memory, each figure beside a baseline of the same run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+
+from tests.benchmarks import database
+from tests.benchmarks.progress import say
+from tests.benchmarks.table import Line, written
+
+SECTIONS = ("ingest", "http", "file", "history")
+_QUICK = {"events": 40_000, "history": 240_000, "file_events": 100_000}
+_SEEDS = {"ingest": 1, "http": 100, "file": 400}
+
+
+def main() -> None:
+    """Run what was asked for, and print the table."""
+    options = _options()
+    began, lines = time.monotonic(), []
+    names = [database.NAME, *(f"{database.NAME}_{size}" for size in ("small", "large"))]
+    try:
+        if {"ingest", "http", "file"} & set(options.only):
+            lines += _on_an_empty_ledger(options)
+        if "history" in options.only:
+            lines += _after_a_history(options)
+    finally:
+        for name in () if options.keep else names:
+            database.drop(name)
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    print(f"\n{written(lines)}\n")
+    print(
+        f"{cores} cores, Python {platform.python_version()}, load {load:.1f} at the end,"
+        f" {(time.monotonic() - began) / 60:.0f} minutes"
+    )
+    if not options.quick and not all(line.is_met for line in lines):
+        sys.exit(1)
+
+
+def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
+    say("an empty ledger")
+    database.make()
+    from tests.benchmarks import file_memory, http_speed, ingest_speed, world
+
+    book, lines = world.make(), []
+    if {"ingest", "http"} & set(options.only):
+        say(f"ingest of {options.events:,} events by one worker, COPY, two workers")
+        speeds = ingest_speed.measure(book, events=options.events, seed=_SEEDS["ingest"])
+        lines += speeds.lines()
+    if "http" in options.only:
+        say(f"HTTP, {options.events:,} events")
+        lines += http_speed.measure(book, speeds, events=options.events, seed=_SEEDS["http"])
+    if "file" in options.only:
+        say(f"a file of {options.file_events:,} events")
+        lines += file_memory.measure(book, events=options.file_events, seed=_SEEDS["file"])
+    return lines
+
+
+def _after_a_history(options: argparse.Namespace) -> list[Line]:
+    database.attach()
+    from tests.benchmarks import history
+
+    return history.measure(entries=options.history)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--events", type=int, default=200_000, help="to ingest, and over HTTP")
+    parser.add_argument("--history", type=int, default=10_000_000, help="entries")
+    parser.add_argument("--file-events", type=int, default=2_000_000, help="events of the file")
+    parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")
+    parser.add_argument("--keep", action="store_true", help="leave the databases to look at")
+    options = parser.parse_args()
+    if options.quick:
+        vars(options).update(_QUICK)
+    return options
+
+
+def _sections(text: str) -> tuple[str, ...]:
+    chosen = tuple(text.split(","))
+    if unknown := set(chosen) - set(SECTIONS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: know {SECTIONS}")
+    return chosen
+
+
+if __name__ == "__main__":
+    main()

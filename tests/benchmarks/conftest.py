@@ -1,0 +1,3 @@
+"""Benchmarks are run by ``make bench``; the tests leave them alone."""
+
+collect_ignore_glob = ["*.py"]
