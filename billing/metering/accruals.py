@@ -107,9 +107,7 @@ def _find(series: Iterable[Series]) -> dict[int, Series]:
     return found
 
 
-def _locked(
-    found: Mapping[int, Series], scales: Mapping[Series, int]
-) -> dict[Series, OpenAccrual]:
+def _locked(found: Mapping[int, Series], scales: Mapping[Series, int]) -> dict[Series, OpenAccrual]:
     # One table, so that a row that had to be waited for comes as it is then, not as it was.
     accruals: dict[Series, OpenAccrual] = {}
     with connection.cursor() as cursor:

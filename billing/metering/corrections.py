@@ -23,7 +23,7 @@ from billing.metering.facts import Fact
 from billing.metering.history import fact_of, facts_of, standing
 from billing.metering.ingest import latest_at, untimely
 from billing.metering.measuring import Measured, measure
-from billing.metering.recording import Item, Work
+from billing.metering.recording import Item, OpenSeries
 from billing.metering.repetition import repetitions
 from billing.metering.snapshot import CompiledMeter
 from billing.models import Accrual, Correction, Meter, Rate, UsageBatch, UsageEvent
@@ -218,7 +218,7 @@ def _post(
     )
     work.own = _paid_from(event)
     for item in leaving:
-        if change := _retract(item, event, work):
+        if change := _retract(item, event):
             recording.charge(item, change, work)
     for item in arriving:
         recording.apply(item, work)
@@ -239,7 +239,7 @@ def _post(
             book=book,
             numbered=numbered,
             owners=owners,
-            moved=recording.moved_by(arriving, work),
+            moved=recording.moved_by(arriving),
             received_at=at,
         )
 
@@ -259,16 +259,19 @@ def _leaving(event: UsageEvent) -> Iterator[Item]:
             at=event.occurred_at,
             order_key=fact.name,
             measure=reading,
-            series=Series(
-                accrual.customer_id, accrual.meter_id, accrual.rate_id, accrual.period_start
+            of=OpenSeries(
+                Series(
+                    accrual.customer_id, accrual.meter_id, accrual.rate_id, accrual.period_start
+                ),
+                reading.meter,
+                snapshot.dated_of(rate) if rate else None,
+                rate.rate_card.asset_id if rate else 0,
             ),
-            rate=snapshot.dated_of(rate) if rate else None,
-            asset_id=rate.rate_card.asset_id if rate else 0,
         )
 
 
-def _retract(item: Item, event: UsageEvent, work: Work) -> Decimal:
-    accrual, reading = work.accruals[item.series], item.measure
+def _retract(item: Item, event: UsageEvent) -> Decimal:
+    accrual, reading = item.of.accrual, item.measure
     is_last = reading.text is not None and unique_values.forget(
         accrual_id=accrual.id, value=reading.text
     )
@@ -281,7 +284,7 @@ def _retract(item: Item, event: UsageEvent, work: Work) -> Decimal:
 
 def _remaining(item: Item, accrual_id: int, event: UsageEvent) -> Iterator[Reading]:
     """Read what is left of a series: its events that stand, without the one taken back."""
-    series = item.series
+    series = item.of.series
     events = UsageEvent.objects.filter(
         customer_id=series.customer_id,
         occurred_at__gte=series.period_start,

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from billing.metering.snapshot import Terms
+from django.db import transaction
+
+from billing.metering.snapshot import Snapshot, Terms
 from billing.metering.takings import Takings
 from ledger import bulk, chart, limits
 from ledger.bulk import Funds
@@ -120,7 +122,7 @@ class Purse:
 
 def open_purse(
     *,
-    book_id: int,
+    catalogue: Snapshot,
     wanted: Iterable[tuple[int, int]],
     terms: Mapping[int, Terms],
     since: datetime,
@@ -137,12 +139,7 @@ def open_purse(
     pairs = sorted(set(wanted))
     if not pairs:
         return Purse()
-    specs = {
-        (customer_id, asset_id, purpose): Spec(book_id, customer_id, purpose, asset_id)
-        for customer_id, asset_id in pairs
-        for purpose in ("unbilled", "overdraft")
-    }
-    numbers = chart.accounts(specs.values(), at=at)
+    owing = _owing(catalogue, pairs, at)
     candidates = funding.lots_of(
         customer_ids=sorted({customer_id for customer_id, _ in pairs}),
         since=since,
@@ -150,30 +147,53 @@ def open_purse(
         asset_ids=sorted({asset_id for _, asset_id in pairs}),
         also=taken,
     )
-    funds = bulk.lock({*candidates.lots, *numbers.values(), *taken})
+    owed_on = [number for numbers in owing.values() for number in numbers]
+    funds = bulk.lock({*candidates.lots, *owed_on, *taken})
     funding.fill(candidates, funds)
     purse = Purse(candidates=candidates)
     for customer_id, asset_id in pairs:
-        unbilled_id = numbers[specs[customer_id, asset_id, "unbilled"]]
+        unbilled_id, overdraft_id = owing[customer_id, asset_id]
         is_credit_only = terms[customer_id].is_credit_only
         purse.payers[customer_id, asset_id] = Payer(
             lots=candidates.pool(customer_id, asset_id),
             unbilled_id=unbilled_id,
-            overdraft_id=numbers[specs[customer_id, asset_id, "overdraft"]],
+            overdraft_id=overdraft_id,
             room=ZERO if is_credit_only else _room(funds[unbilled_id], terms[customer_id]),
             is_credit_only=is_credit_only,
             known=candidates.lots,
         )
     limits.bound(
         {
-            numbers[spec]: -limit
-            for (customer_id, _, purpose), spec in specs.items()
-            if purpose == "unbilled"
-            and (limit := terms[customer_id].credit_limit) is not None
-            and funds[numbers[spec]].floor is None
+            unbilled_id: -limit
+            for (customer_id, _), (unbilled_id, _) in owing.items()
+            if (limit := terms[customer_id].credit_limit) is not None
+            and funds[unbilled_id].floor is None
         }
     )
     return purse
+
+
+def _owing(
+    catalogue: Snapshot, pairs: Iterable[tuple[int, int]], at: datetime
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Return the unbilled and the overdraft account of each (customer, asset)."""
+    known = catalogue.owing_accounts
+    found = {pair: numbers for pair in pairs if (numbers := known.get(pair))}
+    if missing := [pair for pair in pairs if pair not in found]:
+        specs = {
+            (pair, purpose): Spec(catalogue.book_id, pair[0], purpose, pair[1])
+            for pair in missing
+            for purpose in ("unbilled", "overdraft")
+        }
+        opened = chart.accounts(specs.values(), at=at)
+        fresh = {
+            pair: (opened[specs[pair, "unbilled"]], opened[specs[pair, "overdraft"]])
+            for pair in missing
+        }
+        # Remembered only once committed: what is rolled back was never there.
+        transaction.on_commit(lambda: known.update(fresh))
+        found |= fresh
+    return found
 
 
 def _room(unbilled: Funds, terms: Terms) -> Decimal | None:

@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 from billing.metering import accruals, unique_values, writing
 from billing.metering.accruals import OpenAccrual, Series
 from billing.metering.aggregations import AVG, LATEST, MIN, UNIQUE_COUNT
-from billing.metering.funding import Purse, open_purse
+from billing.metering.funding import Payer, Purse, open_purse
 from billing.metering.measuring import Measure, Measured
-from billing.metering.series_accounts import SeriesAccounts, Sold, open_accounts
-from billing.metering.snapshot import Snapshot, Terms
+from billing.metering.series_accounts import Sold, open_accounts
+from billing.metering.snapshot import CompiledMeter, SeriesAccounts, Snapshot, Terms
 from billing.rating.match import Dated
 from ledger import bulk
 from ledger.models import Book
@@ -34,6 +34,20 @@ _MAY_FALL: Final = frozenset({AVG, LATEST, MIN})  # by an event; others by a val
 _MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
 
 
+@dataclass(slots=True, eq=False)
+class OpenSeries:
+    """A series that a batch moves; ``open_work`` locks it and lays at hand all that it moves."""
+
+    series: Series
+    meter: CompiledMeter
+    rate: Dated | None
+    asset_id: int  # what its price is in; 0 when nothing prices it
+    accrual: OpenAccrual = field(init=False)
+    accounts: SeriesAccounts = field(init=False)
+    payer: Payer | None = field(init=False)
+    moves: list[Move] = field(init=False)  # of its month; other series add to it, too
+
+
 class Item(NamedTuple):
     """One reading that moves one series."""
 
@@ -41,9 +55,7 @@ class Item(NamedTuple):
     at: datetime
     order_key: str  # settles which of two readings at one time is the latest
     measure: Measure
-    series: Series
-    rate: Dated | None
-    asset_id: int  # what its price is in; 0 when nothing prices it
+    of: OpenSeries
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +63,6 @@ class Work:
     """All that recording a batch needs at hand, under lock."""
 
     accruals: dict[Series, OpenAccrual]
-    accounts: dict[Series, SeriesAccounts]
     purse: Purse
     fresh: set[tuple[int, str]] = field(default_factory=set)  # unique values not seen before
     # What events that are taken back have paid from, by event and revenue account.
@@ -93,7 +104,7 @@ def record(
         book=book,
         numbered=numbered,
         owners=owners,
-        moved=moved_by(items, work),
+        moved=moved_by(items),
         received_at=received_at,
     )
     return posted
@@ -109,21 +120,30 @@ def items_of(
     """Attribute every reading to its series, in the order the events happened."""
     zone = ZoneInfo(catalogue.zone)
     month: Period | None = None
+    known: dict[tuple[int, int, int], OpenSeries] = {}  # of the month
     items = []
-    for event_id, measured in sorted(numbered.items(), key=lambda pair: pair[1].occurred_at):
-        at, customer_id = measured.occurred_at, owners[measured.fact.subject]
+    for event_id, measured in sorted(numbered.items(), key=_occurred_at):
+        fact, _, _, at, measures = measured
         if month is None or not month.starts_at <= at < month.ends_at:
-            month = month_of(at, zone)
+            month, known = month_of(at, zone), {}
+        customer_id = owners[fact.subject]
         card_id = terms[customer_id].rate_card_id
-        rates = None if card_id is None else catalogue.rates[card_id]
-        for reading in measured.measures:
-            meter_id = reading.meter.id
-            rate = rates.find(meter_id, reading.labels, at) if rates else None
-            series = Series(customer_id, meter_id, rate.id if rate else None, month.starts_at)
-            asset_id = catalogue.assets[card_id] if rate and card_id else 0
-            named = measured.fact.name if reading.meter.aggregation == LATEST else ""
-            items.append(Item(event_id, at, named, reading, series, rate, asset_id))
+        for reading in measures:
+            meter = reading.meter
+            rate = catalogue.rates[card_id].find(meter.id, reading.labels, at) if card_id else None
+            named = (customer_id, meter.id, rate.id if rate else 0)
+            opened = known.get(named)
+            if opened is None:
+                series = Series(customer_id, meter.id, rate.id if rate else None, month.starts_at)
+                asset_id = catalogue.assets[card_id] if rate and card_id else 0
+                opened = known[named] = OpenSeries(series, meter, rate, asset_id)
+            order_key = fact.name if meter.aggregation == LATEST else ""
+            items.append(Item(event_id, at, order_key, reading, opened))
     return items
+
+
+def _occurred_at(numbered: tuple[int, Measured]) -> datetime:
+    return numbered[1].occurred_at
 
 
 def open_work(
@@ -140,59 +160,61 @@ def open_work(
     ``leaving`` are readings of events that are taken back.
     """
     touched = [*leaving, *items]
-    sold = {i.series: Sold(i.measure.meter, i.rate, i.asset_id) for i in touched}
-    opened = accruals.lock({series: what.meter.scale for series, what in sold.items()})
+    series = list({id(item.of): item.of for item in touched}.values())
+    opened = accruals.lock({one.series: one.meter.scale for one in series})
     times = [item.at for item in touched] or [at]
     purse = open_purse(
-        book_id=catalogue.book_id,
-        wanted={(series.customer_id, what.asset_id) for series, what in sold.items() if what.rate},
+        catalogue=catalogue,
+        wanted={(one.series.customer_id, one.asset_id) for one in series if one.rate},
         terms=terms,
         since=min(times),
         until=max(times),
         at=at,
         taken=_may_go_back(opened, items, leaving),
     )
-    return Work(
-        accruals=opened,
-        accounts=open_accounts(catalogue=catalogue, sold=sold, at=at),
-        purse=purse,
-        fresh=unique_values.see(
-            (opened[item.series].id, item.measure.text)
-            for item in items
-            if item.measure.text is not None
-        ),
+    accounts = open_accounts(
+        catalogue=catalogue,
+        sold={one.series: Sold(one.meter, one.rate, one.asset_id) for one in series},
+        at=at,
     )
+    work = Work(accruals=opened, purse=purse)
+    for one in series:
+        one.accrual = opened[one.series]
+        one.accounts = accounts[one.series]
+        one.payer = purse.payers.get((one.series.customer_id, one.asset_id))
+        one.moves = work.moves[one.series.period_start]
+    work.fresh = unique_values.see(
+        (item.of.accrual.id, item.measure.text) for item in items if item.measure.text is not None
+    )
+    return work
 
 
 def _may_go_back(
     opened: Mapping[Series, OpenAccrual], items: Iterable[Item], leaving: Iterable[Item]
 ) -> set[int]:
     """Return the accounts that gave to a series which these items may lower."""
-    falling = {item.series for item in leaving}
+    falling = {item.of for item in leaving}
     for item in items:
-        _, _, _, (meter, value, _, _), series, _, _ = item
-        if meter.aggregation in _MAY_FALL or value < ZERO:
-            falling.add(series)
-    return {account_id for series in falling for account_id in opened[series].takings.accounts}
+        if item.of.meter.aggregation in _MAY_FALL or item.measure.value < ZERO:
+            falling.add(item.of)
+    return {number for one in falling for number in opened[one.series].takings.accounts}
 
 
 def apply(item: Item, work: Work) -> None:
     """Take one reading into its series, and note the moves it makes."""
-    meter, value, text, _ = item.measure
-    accrual = work.accruals[item.series]
-    is_new = meter.aggregation == UNIQUE_COUNT and (accrual.id, text) in work.fresh
+    _, at, order_key, (meter, value, text, _), of = item
+    is_new = meter.aggregation == UNIQUE_COUNT and (of.accrual.id, text) in work.fresh
     if is_new:
-        work.fresh.discard((accrual.id, text or ""))
-    change = meter.observe(accrual.running, value, item.at, item.order_key, is_new)
+        work.fresh.discard((of.accrual.id, text or ""))
+    change = meter.observe(of.accrual.running, value, at, order_key, is_new)
     if change:
         charge(item, change, work)
 
 
 def charge(item: Item, change: Decimal, work: Work) -> None:
     """Move what follows from a change of a series' quantity: units, price, provider cost."""
-    event_id, at, _, _, series, rate, _ = item
-    accrual, accounts = work.accruals[series], work.accounts[series]
-    moves = work.moves[series.period_start]
+    event_id, at, _, _, of = item
+    accrual, accounts, rate, moves = of.accrual, of.accounts, of.rate, of.moves
     moves.append(_directed(accounts.consumed_id, accounts.metered_id, change, at, event_id))
     if rate is None:
         return
@@ -232,26 +254,26 @@ def post(
     return [posted.transaction_id for posted in bulk.post(postings=postings)] if postings else []
 
 
-def moved_by(items: Sequence[Item], work: Work) -> dict[int, list[int]]:
+def moved_by(items: Iterable[Item]) -> dict[int, list[int]]:
     """Return the accruals that each event moved."""
     moved = defaultdict[int, list[int]](list)
     for item in items:
-        moved[item.event_id].append(work.accruals[item.series].id)
+        moved[item.event_id].append(item.of.accrual.id)
     return moved
 
 
 def _settle(item: Item, due: Decimal, work: Work) -> None:
     """Have the customer pay an amount, or give it back where it came from if it is negative."""
-    event_id, at, _, reading, series, _, asset_id = item
-    takings, revenue_id = work.accruals[series].takings, work.accounts[series].revenue_id
-    payer, moves = work.purse.payers[series.customer_id, asset_id], work.moves[series.period_start]
+    event_id, at, _, _, of = item
+    takings, revenue_id, payer = of.accrual.takings, of.accounts.revenue_id, of.payer
+    assert payer is not None, "what is priced is paid by somebody"
     if due > 0:
-        for account_id, part in payer.pay(due, at, reading.meter.feature_key, takings):
-            moves.append(Move(account_id, revenue_id, part, at, event_id))
+        for account_id, part in payer.pay(due, at, of.meter.feature_key, takings):
+            of.moves.append(Move(account_id, revenue_id, part, at, event_id))
         return
     own = work.own.get((event_id, revenue_id), ())
     for account_id, part in payer.give_back(-due, takings, own):
-        moves.append(Move(revenue_id, account_id, part, at, event_id))
+        of.moves.append(Move(revenue_id, account_id, part, at, event_id))
 
 
 def _directed(debit: int, credit: int, change: Decimal, at: datetime, event_id: int) -> Move:

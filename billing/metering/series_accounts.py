@@ -6,22 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
 from billing.metering.accruals import Series
-from billing.metering.snapshot import CompiledMeter, Snapshot
+from billing.metering.snapshot import CompiledMeter, SeriesAccounts, Snapshot
 from billing.rating.match import Dated
 from ledger import chart
 from ledger.chart import Spec
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesAccounts:
-    """Account numbers; 0 where nothing is priced, or nothing costs."""
-
-    consumed_id: int
-    metered_id: int
-    revenue_id: int = 0
-    cost_id: int = 0
-    accrued_cost_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +28,19 @@ def open_accounts(
     *, catalogue: Snapshot, sold: Mapping[Series, Sold], at: datetime
 ) -> dict[Series, SeriesAccounts]:
     """Return the accounts of each series, opening those that don't exist yet."""
-    named = {series: _specs(catalogue, series, what) for series, what in sold.items()}
+    known = catalogue.series_accounts
+    found = {series: open_ for series in sold if (open_ := known.get(series[:3]))}
+    if len(found) == len(sold):
+        return found
+    named = {s: _specs(catalogue, s, what) for s, what in sold.items() if s not in found}
     numbers = chart.accounts((spec for specs in named.values() for spec in specs), at=at)
-    return {
+    fresh = {
         series: SeriesAccounts(*[numbers[spec] for spec in specs])
         for series, specs in named.items()
     }
+    # Remembered only once committed: what is rolled back was never there.
+    transaction.on_commit(lambda: known.update({s[:3]: open_ for s, open_ in fresh.items()}))
+    return found | fresh
 
 
 def product_of(meter_key: str, match: Mapping[str, str]) -> str:

@@ -50,6 +50,17 @@ class CompiledMeter:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesAccounts:
+    """Account numbers; 0 where nothing is priced, or nothing costs."""
+
+    consumed_id: int
+    metered_id: int
+    revenue_id: int = 0
+    cost_id: int = 0
+    accrued_cost_id: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Snapshot:
     """A book's catalogue at one version."""
@@ -64,6 +75,9 @@ class Snapshot:
     default_card_id: int | None
     subjects: dict[str, int] = field(default_factory=dict)
     terms: dict[int, Terms] = field(default_factory=dict)
+    # By (customer, meter, rate), and by (customer, asset): unbilled and overdraft.
+    series_accounts: dict[tuple[int, int, int | None], SeriesAccounts] = field(default_factory=dict)
+    owing_accounts: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
     def customers_of(self, subjects: Iterable[str]) -> dict[str, int]:
         """Return the customers of those subjects that are mapped."""
