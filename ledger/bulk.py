@@ -32,7 +32,7 @@ from ledger.ids import LINES, asset_of
 from ledger.integrity import refusals
 from ledger.metadata import canonical
 from ledger.models import Asset
-from ledger.money import exact
+from ledger.money import exact, subtract
 from ledger.moves import Posting, fingerprint
 
 MAX_MOVES: Final = LINES - 1
@@ -61,12 +61,16 @@ class Funds(NamedTuple):
     @property
     def settled(self) -> Decimal:
         """What the account holds, in its own orientation."""
-        return self.orientation * (self.debits - self.credits)
+        if self.orientation > 0:
+            return subtract(self.debits, self.credits)
+        return subtract(self.credits, self.debits)
 
     @property
     def available(self) -> Decimal | None:
         """What may still be taken from it; None when there is no lower bound."""
-        return None if self.floor is None else self.settled - self.held - self.floor
+        if self.floor is None:
+            return None
+        return subtract(subtract(self.settled, self.held), self.floor)
 
 
 def post(*, postings: Sequence[Posting]) -> list[Posted]:
