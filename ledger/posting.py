@@ -12,12 +12,14 @@ from ledger.errors import EmptyTransactionError, InvariantError, ReversalExceeds
 from ledger.models import Book, Entry, Transaction
 from ledger.moves import Move, Posting
 
-# What they record is also a meter's running value: their owner corrects both in step.
-CORRECTED_BY_EVENT: Final = frozenset({"usage", "correction"})
+# What these record stands elsewhere as well, and a mirror image here would leave that behind: a
+# meter's running value (void or amend the event), the end of a grant or of its lot (grant anew),
+# what a reversal was for (post it again).
+NEVER_REVERSED: Final = frozenset({"usage", "correction", "expiry", "void", "reversal"})
 
 
 class ReversalRefusedError(InvariantError):
-    """Usage is not reversed but corrected: void or amend its events."""
+    """Usage is corrected by its events; what ended a grant, and a reversal itself, are final."""
 
     code = "reversal_refused"
 
@@ -68,13 +70,13 @@ def reverse(
     ``amounts`` (entry id → how much of it) makes it partial; what is not named stays.
 
     Raises:
-        ReversalRefusedError: it records usage, or the correction of usage.
+        ReversalRefusedError: it records usage or its correction, the end of a grant, a reversal.
         AlreadyReversedError: it has been reversed before, in whole or in part.
         ReversalExceedsError: an amount is more than its entry's, or names an entry of another.
         EmptyTransactionError: nothing would be reversed.
         InsufficientBalanceError: what it gave has been spent since.
     """
-    if transaction.kind in CORRECTED_BY_EVENT:
+    if transaction.kind in NEVER_REVERSED:
         raise ReversalRefusedError(transaction=transaction.key, kind=transaction.kind)
     entries = list(Entry.objects.of(transaction))
     if amounts is not None and (unknown := amounts.keys() - {entry.pk for entry in entries}):

@@ -153,14 +153,23 @@ def test_a_reversed_grant_was_never_granted(wallet):
     assert now(wallet, START) == Figures()
 
 
-def test_a_reversed_expiry_is_made_good_by_the_next_sweep(wallet):
-    grant = factories.grant(wallet=wallet, amount=100, expires_at=END)
+def test_neither_an_expiry_nor_a_void_nor_a_reversal_can_be_reversed(wallet):
+    gone = factories.grant(wallet=wallet, amount=100, expires_at=END)
     expiry.close_expired(at=END)
-    posted = Transaction.objects.get(key=f"expiry:{grant.pk}")
+    voided = factories.grant(wallet=wallet, amount=30)
+    grants.void(grant=voided, at=END)
+    undone = factories.grant(wallet=wallet, amount=5)
+    posted = Transaction.objects.get(key=f"grant:{undone.pk}")
     posting.reverse(transaction=posted, key="oops", effective_at=END)
-    expiry.close_expired(at=END + HOUR)
+    before = now(wallet, END)
 
-    assert now(wallet, END) == Figures(granted=100, expired=100)
+    for key in (f"expiry:{gone.pk}", f"void:{voided.pk}", "oops"):
+        final = Transaction.objects.get(key=key)
+        with pytest.raises(posting.ReversalRefusedError):
+            posting.reverse(transaction=final, key=f"not {key}", effective_at=END + HOUR)
+
+    expiry.close_expired(at=END + HOUR)
+    assert now(wallet, END) == before == Figures(granted=130, expired=100, voided=30)
 
 
 def test_grants_have_figures_of_their_own(wallet):
