@@ -247,7 +247,11 @@ def _post(
 def _leaving(event: UsageEvent) -> Iterator[Item]:
     """Read the event again with the meters and rates that it moved when it came."""
     fact = fact_of(event)
-    moved = Accrual.objects.filter(pk__in=event.accrual_ids).select_related("meter__unit")
+    moved = (
+        Accrual.objects.filter(pk__in=event.accrual_ids)
+        .select_related("meter__unit")
+        .order_by("meter__key")  # as they came
+    )
     rates = Rate.objects.select_related("rate_card").in_bulk(
         [a.rate_id for a in moved if a.rate_id]
     )

@@ -65,7 +65,7 @@ def told(batches, prepare):
         cursor.execute(_POSITIONS, [scene.book.pk])
         positions = cursor.fetchall()
     series = Accrual.objects.filter(meter__book=scene.book).order_by(
-        "customer", "meter__key", "rate", "period_start"
+        "customer_id", "meter__key", "rate_id", "period_start"
     )
     values = list(
         series.values_list("meter__key", "period_start", "quantity", "amount", "cost", "events")
