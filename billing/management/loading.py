@@ -23,6 +23,7 @@ from django.utils.timezone import now  # noqa: TID251 - a part of the commands
 from billing.metering import ingest
 from billing.metering.facts import Outcome, Row
 from billing.metering.files import Record, chunks, shard
+from billing.metering.lanes import Lanes
 from ledger.models import Book
 
 MOST_SHOWN: Final = 20
@@ -103,13 +104,17 @@ def stoppable() -> Iterator[Stop]:
 def load(
     *, book: Book, records: Iterable[Record], stop: Stop, each: Callable[[Tally], None]
 ) -> Tally:
-    """Take records in, batch by batch, until they end or somebody asks to stop."""
+    """Take records in, in lanes, until they end or somebody asks to stop."""
     tally = Tally()
-    for chunk in chunks(records, _PARCEL):
-        tally.add(_take(book, chunk))
-        each(tally)
-        if stop.is_asked:
-            break
+    with Lanes(book=book, clock=now) as lanes:
+        for chunk in chunks(records, _PARCEL):
+            lanes.take(record.read() for record in chunk)
+            tally.add(lanes.done())
+            each(tally)
+            if stop.is_asked:
+                break
+        tally.add(lanes.finish())
+    each(tally)
     return tally
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from types import TracebackType
@@ -29,11 +29,11 @@ _WAITING: Final = 2  # batches handed to a lane and not done
 class Lanes:
     """A few threads that ingest side by side; use as a context, so that they end."""
 
-    def __init__(self, *, book: Book, received_at: datetime, lanes: int = LANES) -> None:
-        """Start no thread yet: each starts with its first batch."""
-        self._book, self._received_at = book, received_at
+    def __init__(self, *, book: Book, clock: Callable[[], datetime], lanes: int = LANES) -> None:
+        """Start no thread yet: each starts with its first batch, which ``clock`` dates."""
+        self._book, self._clock = book, clock
         self._lanes = [_Lane() for _ in range(lanes)]
-        self.outcome = Outcome()
+        self._outcome = Outcome()
 
     def __enter__(self) -> Self:
         """Return the lanes."""
@@ -63,15 +63,20 @@ class Lanes:
             if len(lane.gathered) == ingest.CHUNK:
                 self._hand_over(lane)
 
+    def done(self) -> Outcome:
+        """Say what became of what was committed since this was last asked."""
+        outcome, self._outcome = self._outcome, Outcome()
+        outcome.rows.sort(key=lambda row: row.index)
+        return outcome
+
     def finish(self) -> Outcome:
-        """Commit everything taken so far, and say what became of all of it."""
+        """Commit everything taken so far, and say what became of what ``done`` has not told."""
         for lane in self._lanes:
             if lane.gathered:
                 self._hand_over(lane)
         for lane in self._lanes:
             self._collect(lane, most_waiting=0)
-        self.outcome.rows.sort(key=lambda row: row.index)
-        return self.outcome
+        return self.done()
 
     def _hand_over(self, lane: _Lane) -> None:
         self._collect(lane, most_waiting=_WAITING - 1)
@@ -79,11 +84,11 @@ class Lanes:
         lane.waiting.append(lane.thread.submit(self._ingest, batch))
 
     def _ingest(self, batch: list[Sent]) -> Outcome:
-        return ingest.ingest(book=self._book, sent=batch, received_at=self._received_at)
+        return ingest.ingest(book=self._book, sent=batch, received_at=self._clock())
 
     def _collect(self, lane: _Lane, *, most_waiting: int) -> None:
         while len(lane.waiting) > most_waiting:
-            self.outcome.add(lane.waiting.popleft().result())
+            self._outcome.add(lane.waiting.popleft().result())
 
 
 class _Lane:
@@ -101,6 +106,6 @@ def ingest_in_lanes(
 
     Each lane commits for itself: what is reported is committed, as always.
     """
-    with Lanes(book=book, received_at=received_at, lanes=lanes) as open_lanes:
+    with Lanes(book=book, clock=lambda: received_at, lanes=lanes) as open_lanes:
         open_lanes.take(sent)
         return open_lanes.finish()
