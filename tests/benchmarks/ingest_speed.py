@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from threading import Barrier
 from typing import NamedTuple
 
 from billing.metering import ingest
-from billing.metering.facts import Sent
+from billing.metering.facts import Outcome, Sent
+from billing.metering.lanes import ingest_in_lanes
 from ledger.models import Book
 from tests.benchmarks import baseline, database, world
 from tests.benchmarks.table import Line, rate
@@ -52,14 +53,16 @@ def measure(book: Book, *, events: int, seed: int) -> Speeds:
     for start in range(0, events, TURN):
         turn = facts[start : start + TURN]
         copied += timed_copy(turn)
-        ingested += timed_ingest(book, turn)
+        ingested += timed_ingest(book, turn, take=ingest_in_lanes)
     return Speeds(events / copied, events / ingested, two_workers(book.key, events, seed + 1))
 
 
-def timed_ingest(book: Book, facts: Sequence[Sent]) -> float:
+def timed_ingest(
+    book: Book, facts: Sequence[Sent], take: Callable[..., Outcome] = ingest.ingest
+) -> float:
     """Ingest, durably, and return the seconds it took."""
     began = time.perf_counter()
-    outcome = ingest.ingest(book=book, sent=facts, received_at=world.LATER)
+    outcome = take(book=book, sent=facts, received_at=world.LATER)
     seconds = time.perf_counter() - began
     assert outcome.accepted == len(facts), outcome.rows[:3]
     return seconds
