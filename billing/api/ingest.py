@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from http import HTTPStatus
+from io import BytesIO
 from itertools import islice
 from typing import Final
 
@@ -27,7 +28,7 @@ from ledger.api.authentication import identify
 from ledger.api.caller import Caller
 from ledger.models import ApiKey
 
-MAX_EVENTS: Final = 10_000
+MAX_EVENTS: Final = decode.MAX_BATCH
 MAX_BYTES: Final = 32 * 1024 * 1024  # decompressed
 _LINES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _BATCH: Final = "application/cloudevents-batch+json"
@@ -77,21 +78,23 @@ def _read(request: HttpRequest) -> list[Sent]:
 def _decoded(request: HttpRequest) -> Iterable[Sent]:
     body = _body(request)
     kind = (request.content_type or "application/json").lower()
+    if kind == _ONE:
+        return [decode.structured(body)]
+    if kind == _BATCH:
+        return decode.batch(body)
     if "ce-id" in request.headers or "ce-specversion" in request.headers:
         return [decode.binary({k.lower(): v for k, v in request.headers.items()}, body)]
     if kind in _LINES:
-        return decode.lines(body.splitlines())
-    if kind == _BATCH or (kind == "application/json" and body.lstrip()[:1] == b"["):
-        return decode.batch(body)
-    if kind in (_ONE, "application/json"):
-        return [decode.structured(body)]
-    raise exceptions.UnsupportedMediaType(kind, detail=f"Send one of: {_KINDS}.")
+        return decode.lines(BytesIO(body))
+    if kind != "application/json":
+        raise exceptions.UnsupportedMediaType(kind, detail=f"Send one of: {_KINDS}.")
+    return decode.batch(body) if body.lstrip()[:1] == b"[" else [decode.structured(body)]
 
 
 def _body(request: HttpRequest) -> bytes:
-    if int(request.headers.get("Content-Length") or 0) > MAX_BYTES:
+    raw = request.body  # no larger than DATA_UPLOAD_MAX_MEMORY_SIZE
+    if len(raw) > MAX_BYTES:
         raise TooLargeError
-    raw = request.body
     coding = request.headers.get("Content-Encoding", "identity").lower()
     if coding == "identity":
         return raw
@@ -101,14 +104,20 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _unzipped(raw: bytes) -> bytes:
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        body = unzip.decompress(raw, MAX_BYTES)
-    except zlib.error as error:
-        raise exceptions.ParseError(f"The body is not gzip: {error}.") from error
-    if unzip.unconsumed_tail or not unzip.eof:
-        raise TooLargeError if unzip.unconsumed_tail else exceptions.ParseError("gzip ends early.")
-    return body
+    """Unzip a body; gzip may have several members, one after the other."""
+    body = bytearray()
+    while raw:
+        unzip = zlib.decompressobj(wbits=31)
+        try:
+            body += unzip.decompress(raw, MAX_BYTES + 1 - len(body))
+        except zlib.error as error:
+            raise exceptions.ParseError(f"The body is not gzip: {error}.") from error
+        if len(body) > MAX_BYTES:
+            raise TooLargeError
+        if not unzip.eof:
+            raise exceptions.ParseError("The body's gzip ends early.")
+        raw = unzip.unused_data.lstrip(b"\0")  # zeros may pad it
+    return bytes(body)
 
 
 def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
