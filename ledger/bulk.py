@@ -36,7 +36,6 @@ from ledger.money import exact, subtract
 from ledger.moves import Posting, fingerprint
 
 MAX_MOVES: Final = LINES - 1
-_SAME_BOOK: Final = 0x3FFF << 48
 NULL: Final = "\\N"  # as COPY reads it
 _ATTEMPTS: Final = 3  # a period may close between our look at it and our write
 
@@ -126,15 +125,24 @@ def check(posting: Posting) -> None:
         )
     if not posting.key or "\x00" in posting.key:
         raise InvalidInputError(field="key", value=posting.key, remedy="choose a key that is text")
-    book = posting.book_id << 48
+    scales: dict[int, int] = {}
     for debit, credit, amount, _, _ in posting.moves:
         if debit == credit or not amount > 0:
             raise EmptyMoveError(key=posting.key, debit=debit, credit=credit, amount=amount)
-        if (debit ^ credit) >> 32 & 0xFFFF:
-            raise AssetMismatchError(key=posting.key, debit=debit, credit=credit)
-        if debit & _SAME_BOOK != book or credit & _SAME_BOOK != book:
-            raise BookMismatchError(key=posting.key, debit=debit, credit=credit)
-        exact(amount, _scale_of(asset_of(debit)))
+        _check_joined(posting, debit, credit)
+        asset = asset_of(debit)
+        scale = scales.get(asset)
+        if scale is None:
+            scale = scales[asset] = _scale_of(asset)
+        exact(amount, scale)
+
+
+def _check_joined(posting: Posting, debit: int, credit: int) -> None:
+    """An account's number says its book and its asset: those of a move's two are the same."""
+    if (debit ^ credit) >> 32 & 0xFFFF:
+        raise AssetMismatchError(key=posting.key, debit=debit, credit=credit)
+    if (debit ^ credit) >> 48 & 0x3FFF or debit >> 48 & 0x3FFF != posting.book_id:
+        raise BookMismatchError(key=posting.key, debit=debit, credit=credit)
 
 
 def _post(postings: Sequence[Posting]) -> list[Posted]:

@@ -44,9 +44,12 @@ class Fact:
         return blake2b(named, digest_size=16).hexdigest()
 
     def content(self) -> int:
-        """Say all that the event says in 64 bits, to tell a repetition from a conflict."""
-        said = f"{self.type}\0{self.subject}\0{self.occurred_at or ''}\0{self.data_json}"
-        return int.from_bytes(blake2b(said.encode(), digest_size=8).digest(), "big", signed=True)
+        """
+        Say all that was sent in 64 bits, to know a repetition to the letter at once.
+
+        One that is written differently is told from a conflict by what it says (``repetition``).
+        """
+        return int.from_bytes(blake2b(self.raw, digest_size=8).digest(), "big", signed=True)
 
 
 @dataclass(slots=True)

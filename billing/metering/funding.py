@@ -42,7 +42,7 @@ class Payer:
     ) -> list[tuple[int, Decimal]]:
         """Take an amount above zero, note it, and return what each account gives, in order."""
         parts: list[tuple[int, Decimal]] = []
-        if again := self._taken_again(amount, takings):
+        if takings.is_owing and (again := self._taken_again(amount, takings)):
             parts.append((self.unbilled_id, again))
             amount = subtract(amount, again)
         parts += self._allocated(amount, at, feature)

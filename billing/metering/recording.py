@@ -254,11 +254,12 @@ def post(
     return [posted.transaction_id for posted in bulk.post(postings=postings)] if postings else []
 
 
-def moved_by(items: Iterable[Item]) -> dict[int, list[int]]:
-    """Return the accruals that each event moved."""
-    moved = defaultdict[int, list[int]](list)
+def moved_by(items: Iterable[Item]) -> dict[int, str]:
+    """List the accruals that each event moved, by commas."""
+    moved: dict[int, str] = {}
     for item in items:
-        moved[item.event_id].append(item.of.accrual.id)
+        event_id, number = item.event_id, item.of.accrual.id
+        moved[event_id] = f"{moved[event_id]},{number}" if event_id in moved else str(number)
     return moved
 
 

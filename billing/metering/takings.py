@@ -84,6 +84,11 @@ class Takings:
         """Return who gave something that may go back."""
         return {account_id for account_id, _ in self._read()}
 
+    @property
+    def is_owing(self) -> bool:
+        """Whether an account gave back what nothing has come for yet."""
+        return self._top is not None and self._top[1] < ZERO
+
     def owed_to(self, account_id: int) -> Decimal:
         """Return how much an account gave back that nothing has come for yet."""
         top = self._top

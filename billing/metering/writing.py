@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -39,19 +39,22 @@ def write_events(
     book: Book,
     numbered: Mapping[int, Measured],
     owners: Mapping[str, int],
-    moved: Mapping[int, Sequence[int]],
+    moved: Mapping[int, str],
     received_at: datetime,
 ) -> None:
-    """Write events under their ids; ``moved`` gives the accruals that each one moved."""
+    """Write events under their ids; ``moved`` lists the accruals that each one moved."""
     received, book_id = received_at.isoformat(), book.pk
     lines = []
     for event_id, (fact, _, _, at, _) in numbered.items():
-        subject = fact.subject
-        accrual_ids = ",".join([str(accrual_id) for accrual_id in moved.get(event_id, ())])
+        texts = [fact.source, fact.external_id, fact.type, fact.subject, fact.data_json]
+        together = "".join(texts)
+        if not together.isprintable() or "\\" in together:  # hardly ever
+            texts = [text.translate(_ESCAPES) for text in texts]
+        source, external_id, type_, subject, data = texts
         lines.append(
-            f"{event_id}\t{book_id}\t{_copied(fact.source)}\t{_copied(fact.external_id)}"
-            f"\t{_copied(fact.type)}\t{_copied(subject)}\t{owners[subject]}\t{at.isoformat()}"
-            f"\t{received}\t{_copied(fact.data_json)}\t{{{accrual_ids}}}\n"
+            f"{event_id}\t{book_id}\t{source}\t{external_id}\t{type_}\t{subject}"
+            f"\t{owners[fact.subject]}\t{at.isoformat()}\t{received}\t{data}"
+            f"\t{{{moved.get(event_id, '')}}}\n"
         )
     with connection.cursor() as cursor, cursor.copy(_COPY_EVENTS) as copy:
         copy.write("".join(lines))
@@ -62,8 +65,3 @@ _COPY_EVENTS: Final = (
     " occurred_at, received_at, data, accrual_ids) FROM STDIN"
 )
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _copied(text: str) -> str:
-    """Escape text for COPY; nearly all has nothing to escape."""
-    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
