@@ -224,6 +224,12 @@ LEDGER_CHECKS = [
     "wallets.checks.grants_were_posted",
     "wallets.checks.wallets_add_up",
     "wallets.checks.deferred_revenue_rolls_forward",
+    "billing.checks.quantities_were_posted",
+    "billing.checks.amounts_were_posted",
+    "billing.checks.takings_add_up",
+    "billing.checks.batches_were_posted",
+    "billing.checks.events_are_those_taken",
+    "billing.checks.events_were_counted",
 ]
 
 # --- Readiness -------------------------------------------------------------------------
