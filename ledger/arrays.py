@@ -1,7 +1,7 @@
 """
 Arrays as PostgreSQL reads them, for set-based statements (pure).
 
-A column of numbers becomes one string: the driver's own lists are converted element by element, which
+A column of numbers becomes one string: the driver converts its own lists element by element, which
 at tens of thousands of elements a second costs more than the statement.
 """
 

@@ -15,7 +15,7 @@ from ledger.models import Book, Customer
 
 
 class UsageBatch(models.Model):
-    """One call that brought usage in; its id heads the ids of its events. ``xid`` says who wrote it."""
+    """One call that brought usage in; its id heads its events', ``xid`` says who wrote it."""
 
     id = models.BigIntegerField(primary_key=True)
     book = models.ForeignKey(Book, models.PROTECT, related_name="+")
@@ -75,7 +75,7 @@ class EventKey(models.Model):
 
 
 class UnattributedEvent(models.Model):
-    """Usage of a subject that nobody has mapped to a customer yet; posted as soon as somebody does."""
+    """Usage of a subject that nobody has mapped to a customer; posted as soon as somebody does."""
 
     id = models.BigIntegerField(primary_key=True)  # in the range of its batch, as events are
     book = models.ForeignKey(Book, models.PROTECT, related_name="+")
@@ -104,7 +104,7 @@ class UnattributedEvent(models.Model):
 
 
 class DeadLetter(models.Model):
-    """Something sent as usage that could not be taken, with the reason; may be mended and replayed."""
+    """Something sent as usage that could not be taken, and why; may be mended and replayed."""
 
     class Status(models.TextChoices):
         OPEN = "open"

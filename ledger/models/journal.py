@@ -1,8 +1,8 @@
 """
 The journal: transactions, entries, and what the database derives from them.
 
-The tables are made by ``0002_journal.sql`` (partitions, triggers, privileges); these classes read them.
-They are written by ``ledger.bulk`` alone, and nobody changes them: corrections are reversals.
+The tables are made by ``0002_journal.sql`` (partitions, triggers, privileges); these classes read
+them. They are written by ``ledger.bulk`` alone, and nobody changes them: corrections are reversals.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Entry(models.Model):
 
 
 class Receipt(models.Model):
-    """Closes a transaction: how many entries it has, their digest, and (in ``xid``) who wrote it."""
+    """Closes a transaction: how many entries it has, their digest and, in ``xid``, who wrote it."""
 
     transaction = models.OneToOneField(
         Transaction, models.DO_NOTHING, primary_key=True, related_name="receipt"

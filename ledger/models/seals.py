@@ -44,7 +44,7 @@ class Watermark(models.Model):
 
 
 class Bucket(models.Model):
-    """An account's folded deltas of one effective day, one posting day and one period (days in UTC)."""
+    """An account's folded deltas of one effective day, posting day and period (days in UTC)."""
 
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(
