@@ -236,7 +236,11 @@ def _write(fresh: Iterable[tuple[int, Posting]]) -> None:
                 f"{entry_id}\t{transaction_id}\t{debit}\t{credit}\t{amount:f}\t{when}"
                 f"\t{NULL if source is None else source}\n"
             )
-    with connection.cursor() as cursor, cursor.copy("COPY ledger_entry FROM STDIN") as copy:
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy("COPY ledger_entry FROM STDIN") as copy,
+    ):
         copy.write("".join(lines))
 
 

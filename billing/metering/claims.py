@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-import psycopg
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 
 class Claim(NamedTuple):
@@ -38,9 +37,14 @@ def claim(claims: Sequence[Claim]) -> dict[str, Taken]:
     """
     ordered = sorted(claims)
     try:
-        with transaction.atomic(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        with (
+            transaction.atomic(),
+            connection.wrap_database_errors,
+            connection.cursor() as cursor,
+            cursor.copy(_COPY) as copy,
+        ):
             copy.write("".join([f"{key}\t{said}\t{event}\n" for key, said, event in ordered]))
-    except psycopg.errors.UniqueViolation:
+    except IntegrityError:
         return _claim_free(ordered)
     return {}
 

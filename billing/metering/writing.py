@@ -56,7 +56,11 @@ def write_events(
             f"\t{owners[fact.subject]}\t{at.isoformat()}\t{received}\t{data}"
             f"\t{{{moved.get(event_id, '')}}}\n"
         )
-    with connection.cursor() as cursor, cursor.copy(_COPY_EVENTS) as copy:
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(_COPY_EVENTS) as copy,
+    ):
         copy.write("".join(lines))
 
 

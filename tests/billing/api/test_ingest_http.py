@@ -6,14 +6,17 @@ import random
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.api import ingest as view
-from billing.metering import history
+from billing.metering import accruals, claims, history, writing
 from billing.models import DeadLetter, UnattributedEvent, UsageEvent
+from ledger import bulk
 from tests import factories
 from tests.api import Api, code
 from tests.billing.scene import event, new_scene
@@ -213,6 +216,34 @@ def test_key_without_the_scope_may_not_ingest(scene, scopes):
 
 def test_nobody_may_ingest_without_a_key(scene, client):
     assert client.post("/api/v1/events", event(1), content_type=ONE).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["claim", "lock", "_write", "write_events"])
+def test_lost_database_is_an_error_that_passes(scene, post, monkeypatch, step):
+    steps = {"claim": claims, "lock": accruals, "_write": bulk, "write_events": writing}
+    module = steps[step]
+    done = getattr(module, step)
+
+    def cut_off(*args, **kwargs):
+        with psycopg.connect(connection.connection.info.dsn, password=_password()) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid]
+            )
+        return done(*args, **kwargs)
+
+    monkeypatch.setattr(module, step, cut_off)
+    response = post(event(1, id="one"), ONE)
+    connection.close()
+    monkeypatch.undo()
+
+    assert code(response) == (503, "try_again")
+    assert response.headers["Retry-After"]
+    assert counts(post(event(1, id="one"), ONE)) == {"accepted": 1}
+
+
+def _password():
+    return connection.settings_dict["PASSWORD"]
 
 
 # --- Sizes and codings ------------------------------------------------------------------
