@@ -68,7 +68,7 @@ def void(
         reason=reason,
         cause=cause,
     )
-    return _correct(correction, event, None)
+    return _correct(correction, event, None, None)
 
 
 def amend(
@@ -80,9 +80,12 @@ def amend(
     at: datetime,
     reason: str = "",
     cause: str = "",
+    reach: frozenset[int] | None = None,
 ) -> Correction:
     """
     Replace an event by another under the same source and id, and return the correction.
+
+    With ``reach``, only a subject of those customers may take the usage over.
 
     Raises:
         AlreadyCorrectedError, IdempotencyConflictError, TransientError: as ``void``.
@@ -99,14 +102,19 @@ def amend(
         cause=cause,
     )
     timed = replace(replacement, occurred_at=replacement.occurred_at or event.occurred_at)
-    return _correct(correction, event, timed)
+    return _correct(correction, event, timed, reach)
 
 
-def _correct(correction: Correction, event: UsageEvent, replacement: Fact | None) -> Correction:
+def _correct(
+    correction: Correction,
+    event: UsageEvent,
+    replacement: Fact | None,
+    reach: frozenset[int] | None,
+) -> Correction:
     for attempt in range(_ATTEMPTS):
         try:
             with refusals(), transaction.atomic():
-                return _correct_once(correction, event, replacement)
+                return _correct_once(correction, event, replacement, reach)
         except TransientError:
             if attempt == _ATTEMPTS - 1 or connection.in_atomic_block:
                 raise
@@ -114,7 +122,10 @@ def _correct(correction: Correction, event: UsageEvent, replacement: Fact | None
 
 
 def _correct_once(
-    correction: Correction, event: UsageEvent, replacement: Fact | None
+    correction: Correction,
+    event: UsageEvent,
+    replacement: Fact | None,
+    reach: frozenset[int] | None,
 ) -> Correction:
     _wait_for_others(event)
     if before := Correction.objects.filter(book=correction.book, key=correction.key).first():
@@ -123,7 +134,8 @@ def _correct_once(
         raise AlreadyCorrectedError(event=event.pk)
     catalogue = snapshot.current(correction.book.pk)
     numbered = _numbered(event, replacement, correction.corrected_at) if replacement else {}
-    _post(correction, catalogue, event, numbered)
+    owners = _owners(catalogue, event, numbered, reach)
+    _post(correction, catalogue, event, numbered, owners)
     try:
         with transaction.atomic():
             correction.save(force_insert=True)
@@ -184,7 +196,10 @@ def _meters(event: UsageEvent, event_type: str) -> list[CompiledMeter]:
 
 
 def _owners(
-    catalogue: snapshot.Snapshot, event: UsageEvent, numbered: dict[int, Measured]
+    catalogue: snapshot.Snapshot,
+    event: UsageEvent,
+    numbered: dict[int, Measured],
+    reach: frozenset[int] | None,
 ) -> dict[str, int]:
     """Say whose a replacement is; what was posted stays its customer's, whoever has the subject."""
     owners = {event.subject: event.customer_id}
@@ -192,7 +207,7 @@ def _owners(
         subject = measured.fact.subject
         if subject not in owners:
             known = catalogue.customers_of([subject])
-            if subject not in known:
+            if subject not in known or (reach is not None and known[subject] not in reach):
                 raise InvalidInputError(
                     field="subject", value=subject, remedy="map it to a customer first"
                 )
@@ -205,9 +220,9 @@ def _post(
     catalogue: snapshot.Snapshot,
     event: UsageEvent,
     numbered: dict[int, Measured],
+    owners: dict[str, int],
 ) -> None:
     book, at = correction.book, correction.corrected_at
-    owners = _owners(catalogue, event, numbered)
     terms = catalogue.terms_of(owners.values())
     leaving = list(_leaving(event))
     arriving = recording.items_of(

@@ -156,6 +156,7 @@ class EventAmend(Resource):
             at=self.now,
             reason=wanted["reason"],
             cause=self.caller.name,
+            reach=self.caller.reach,
         )
         return self.answer(s.CorrectionOut, correction, status=201)
 
