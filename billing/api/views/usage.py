@@ -24,6 +24,7 @@ from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from ledger.errors import InvalidInputError
 from ledger.models import Customer
+from ledger.spreadsheets import cell
 
 
 class Csv(BaseRenderer):
@@ -43,9 +44,9 @@ class Csv(BaseRenderer):
         names = list(data["data"][0]["group"]) if data["data"] else []
         written = io.StringIO()
         lines = csv.writer(written)
-        lines.writerow(["window_start", "window_end", *names, "value", "events"])
+        lines.writerow(["window_start", "window_end", *map(cell, names), "value", "events"])
         for row in data["data"]:
-            groups = ("" if row["group"][name] is None else row["group"][name] for name in names)
+            groups = (cell(row["group"][name]) for name in names)
             lines.writerow(
                 [row["window_start"], row["window_end"], *groups, row["value"], row["events"]]
             )

@@ -166,6 +166,26 @@ def test_a_bound_key_sees_its_own_usage_only(api, book, use, customer):
     assert code(beside.get(f"events/{event}")) == (404, "not_found")
 
 
+def test_csv_of_usage_starts_no_formula(api, use):
+    use(data={"model": "=HYPERLINK(1)", "tokens": -7})
+    asked = api.get("usage", **RANGE, group_by="model", format="csv")
+
+    assert asked.content.decode().splitlines()[1].split(",")[2:] == ["'=HYPERLINK(1)", "-7", "1"]
+
+
+def test_a_bound_key_moves_no_usage_to_customers_it_does_not_see(api, book, use, customer):
+    use()
+    other = factories.customer(book=book)
+    catalogue.map_subject(book=book, key="sk-other", customer=other, at=NOON)
+    event = api.get("events").json()["data"][0]["id"]
+    amend = (f"events/{event}/amend", {"subject": "sk-other"})
+    refused = Api(book, customer=customer).post(*amend, once="a1")
+
+    assert refused.status_code == 400
+    assert "sk-other" in refused.json()["detail"]
+    assert api.post(*amend, once="a1").status_code == 201
+
+
 def test_an_event_is_voided_once(api, use):
     use()
     event = api.get("events").json()["data"][0]["id"]
