@@ -79,7 +79,7 @@ def last_heartbeat() -> datetime | None:
 
 def prune(*, jobs: Iterable[Job], at: datetime) -> int:
     """Delete old rows, never those that ``due`` still looks at; return how many."""
-    others = [job.name for job in jobs if not job.is_sweep]
+    others = [job.name for job in jobs if not job.is_sweep or job.every >= KEEP_SWEEPS]
     old = Q(period_start__lt=at - KEEP_SWEEPS) & ~Q(job__in=others)
     deleted, _ = JobRun.objects.filter(old | Q(period_start__lt=at - KEEP_OTHERS)).delete()
     return deleted

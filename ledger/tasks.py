@@ -8,7 +8,8 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
-from ledger import folding, jobs, outbox, partitions, replies, sealing
+from ledger import folding, jobs, outbox, partitions, replies, sealing, verification
+from ledger.errors import OutOfBalanceError
 from ledger.periodic import Job
 
 logger = structlog.get_logger(__name__)
@@ -80,6 +81,32 @@ def ensure_partitions(**_later: object) -> None:
     """Make the coming months' partitions."""
     if made := partitions.ensure(at=now()):
         logger.info("partitions made", partitions=made)
+
+
+@shared_task
+def verify(**_later: object) -> None:
+    """
+    Recompute the whole ledger; the row of the run says what was found.
+
+    Raises:
+        OutOfBalanceError: something disagrees; it names the first, the log names each.
+    """
+    report = verification.verify()
+    for found in report.disagreements:
+        logger.error("ledger disagrees", check=found.check, found=str(found), remedy=found.remedy)
+    logger.info(
+        "ledger verified",
+        transactions=report.transactions,
+        entries=report.entries,
+        seals=report.seals,
+        head=report.head,
+        disagreements=len(report.disagreements),
+    )
+    if report.disagreements:
+        first = report.disagreements[0]
+        raise OutOfBalanceError(
+            check=first.check, found=str(first), in_all=len(report.disagreements)
+        )
 
 
 def _relay(topic: str, handler: str) -> int:
