@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from ledger.bulk import Funds
 
-WHOLE = Decimal("99999999999999999999999999")
+WHOLE = Decimal(99999999999999999999999999)
 TINY = Decimal("0.000000000001")
 
 
