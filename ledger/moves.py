@@ -62,6 +62,7 @@ class Posting:
     metadata: Mapping[str, object] | None = None
     reverses_id: int | None = None
     evidence: bytes | None = None
+    content: bytes | None = None  # sha256 of what makes it the same posting, if not its moves
 
 
 def fingerprint(posting: Posting) -> bytes:
@@ -71,6 +72,8 @@ def fingerprint(posting: Posting) -> bytes:
     The clock is left out: an honest retry may carry a later one, and the first stands.
     So are memo, cause and metadata, which say things about the moves.
     """
+    if posting.content is not None:
+        return posting.content
     reverses = "" if posting.reverses_id is None else posting.reverses_id
     lines = [f"1|{posting.book_id}|{_hex(posting.kind)}|{reverses}"]
     lines += [
