@@ -8,8 +8,10 @@ from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
+from ledger import horizon
 from ledger.config.diagnosis.findings import Finding, Verdict, judged, row, rows
 from ledger.config.embedded import Home, backups
+from ledger.errors import ForeignHistoryError
 
 OLDEST = 150000
 SAFE = {"fsync": "on", "full_page_writes": "on", "data_checksums": "on"}
@@ -122,17 +124,16 @@ def transaction_counter() -> Iterator[Finding]:
     """Has the server's transaction counter gone back, as after loading a dump into a new one?"""
     if row("SELECT to_regclass('ledger_receipt')") == (None,):
         return
-    current, highest = row(
-        "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric,"
-        " (SELECT xid::text::numeric FROM ledger_receipt ORDER BY xid DESC LIMIT 1)"
-    )
-    yield judged(
-        "transaction counter",
-        f"at {current}, journal up to {highest or 'nothing'}",
-        good=highest is None or current >= highest,
-        remedy="The journal came from another server by a dump. Stop writing, and raise this "
-        "server's counter past the journal's (pg_resetwal -x and -e, on a stopped server).",
-    )
+    try:
+        horizon.check()
+    except ForeignHistoryError as error:
+        remedy = (
+            "Stop writing. Restore a physical backup instead (manage.py restore), or raise this"
+            " server's counter past the journal's (pg_resetwal -x and -e, on a stopped server)."
+        )
+        yield Finding("transaction counter", Verdict.PROBLEM, str(error), remedy)
+    else:
+        yield Finding("transaction counter", Verdict.GOOD, "past the journal's")
 
 
 def storage() -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.timezone import now
 
+from ledger import partitions as partitions_made
 from ledger.api import health
 from ledger.config.celery import app
 from ledger.config.diagnosis.findings import Finding, Verdict, judged, row, rows
@@ -15,15 +16,14 @@ from ledger.config.diagnosis.findings import Finding, Verdict, judged, row, rows
 AHEAD = timedelta(days=30)
 
 _PARTITIONS = """
-    SELECT parent.relname, default_part.relname,
+    SELECT parent.relname,
            max(substring(pg_get_expr(part.relpartbound, part.oid) FROM 'TO \\(''?([0-9]+)')::bigint)
     FROM pg_partitioned_table AS known
     JOIN pg_class AS parent ON parent.oid = known.partrelid
-    LEFT JOIN pg_class AS default_part ON default_part.oid = known.partdefid
     LEFT JOIN pg_inherits AS child ON child.inhparent = parent.oid
     LEFT JOIN pg_class AS part ON part.oid = child.inhrelid
     WHERE parent.relnamespace = 'public'::regnamespace
-    GROUP BY 1, 2 ORDER BY 1
+    GROUP BY 1 ORDER BY 1
 """
 
 
@@ -42,7 +42,7 @@ def migrations() -> Iterator[Finding]:
 
 def partitions() -> Iterator[Finding]:
     """Are partitions made ahead, and does nothing fall beside them?"""
-    for table, default, upper in rows(_PARTITIONS):
+    for table, upper in rows(_PARTITIONS):
         (until,) = row("SELECT ledger_instant_of(%s)", [upper])
         yield judged(
             f"partitions of {table}",
@@ -50,15 +50,17 @@ def partitions() -> Iterator[Finding]:
             good=until is not None and until > now() + AHEAD,
             remedy="Run a worker (make serve), which makes them ahead of time.",
         )
-        if default is None:
-            continue
-        (is_used,) = row(f'SELECT EXISTS (SELECT 1 FROM "{default}")')  # noqa: S608 (from the catalogue)
-        yield judged(
-            f"rows beside the partitions of {table}",
-            "some" if is_used else "none",
-            good=not is_used,
-            remedy=f"Move the rows of {default} into a partition of their own, and attach it.",
-        )
+
+
+def beside_partitions() -> Iterator[Finding]:
+    """Does nothing fall beside the partitions?"""
+    beside = partitions_made.default_rows()
+    yield judged(
+        "rows beside the partitions",
+        f"in {', '.join(beside)}" if beside else "none",
+        good=not beside,
+        remedy="Run a worker (make serve): making partitions moves those rows into theirs.",
+    )
 
 
 def worker() -> Iterator[Finding]:

@@ -21,6 +21,7 @@ WITH_DATABASE: tuple[Check, ...] = (
     server.clock,
     service.migrations,
     service.partitions,
+    service.beside_partitions,
     server.transaction_counter,
     server.storage,
     service.broker,
