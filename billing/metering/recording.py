@@ -29,6 +29,7 @@ from ledger.models import Book
 from ledger.money import ZERO, subtract
 from ledger.moves import Move, Posting
 from ledger.periods import Period, month_of
+from wallets.burndown import BURN_ORDER_VERSION
 
 _MAY_FALL: Final = frozenset({AVG, LATEST, MIN})  # by an event; others by a value below zero
 _MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
@@ -246,6 +247,7 @@ def post(
                     key=f"{key}:{month:%Y-%m}:{start}",
                     effective_at=max(move.effective_at or month for move in part),
                     moves=[*reclaimed, *part],
+                    metadata={"burn_order": BURN_ORDER_VERSION},
                     evidence=evidence,
                     content=evidence,
                 )

@@ -22,7 +22,7 @@ class UsageBatch(models.Model):
     received_at = models.DateTimeField()
     events = models.IntegerField()
     transaction_ids = ArrayField(models.BigIntegerField(), default=list)
-    digest = models.BinaryField()  # sha256 over the events' keys and contents, in id order
+    digest = models.BinaryField()  # over the events' keys and contents: ``writing.digest_of``
 
     class Meta:
         ordering = ["-id"]

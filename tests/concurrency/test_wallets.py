@@ -123,4 +123,4 @@ def test_usage_grants_sweeps_and_voids_at_once_add_up():
     sweep()
 
     assert [line for check in CHECKS for line in check(book_id=None)] == []
-    assert Transaction.objects.filter(kind="usage").count() == 45
+    assert Transaction.objects.filter(kind="spending").count() == 45
