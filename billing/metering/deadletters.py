@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.metering import decode, ingest
-from billing.metering.facts import Outcome
+from billing.metering.facts import Fact, Outcome
 from billing.models import DeadLetter
 from ledger.errors import ConflictError
 
@@ -22,6 +22,8 @@ def replay(*, letter: DeadLetter, raw: str | None, at: datetime) -> Outcome:
     """
     Send a dead letter in again, as it was or mended (``raw``), and say what became of it.
 
+    Usage without a time happened when the letter was received.
+
     Taken (or found taken before), the letter is closed; refused again, it stays open and a new
     reason is kept beside it.
 
@@ -31,6 +33,8 @@ def replay(*, letter: DeadLetter, raw: str | None, at: datetime) -> Outcome:
     with transaction.atomic():
         locked = _open(letter)
         sent = decode.one((locked.raw if raw is None else raw).encode(errors="surrogatepass"), 0)
+        if isinstance(sent, Fact) and sent.occurred_at is None:
+            sent.occurred_at = locked.received_at
         outcome = ingest.ingest(book=locked.book, sent=[sent], received_at=at)
         if outcome.accepted or outcome.duplicate or outcome.unattributed:
             locked.status = DeadLetter.Status.REPLAYED
