@@ -238,16 +238,19 @@ def _post(
     for item in arriving:
         recording.apply(item, work)
     kind, key = "correction", f"correction:{correction.key}"
-    correction.transaction_ids = recording.post(book=book, key=key, kind=kind, work=work)
+    digest = writing.digest_of(numbered) if numbered else None
+    correction.transaction_ids = recording.post(
+        book=book, key=key, kind=kind, work=work, evidence=digest
+    )
     accruals.save(work.accruals.values())
-    if numbered:
+    if digest is not None:
         correction.replacement_id = next(iter(numbered))
         writing.write_batch(
             book=book,
             batch_id=head_of(correction.replacement_id),
             events=1,
             posted=correction.transaction_ids,
-            digest=writing.digest_of(numbered),
+            digest=digest,
             at=at,
         )
         writing.write_events(
