@@ -16,7 +16,7 @@ from tests.billing.scene import DAY, HOUR, START, event, left, new_scene
 from tests.factories import NOON
 from wallets import expiry
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 BATCH = "application/cloudevents-batch+json"
 
