@@ -77,7 +77,7 @@ CREATE TABLE ledger_delta (
     debits numeric(38, 12) NOT NULL,
     credits numeric(38, 12) NOT NULL,
     entries integer NOT NULL,
-    PRIMARY KEY (account_id, transaction_id, effective_date)
+    PRIMARY KEY (account_id, transaction_id, effective_date) INCLUDE (debits, credits) -- read without a look at the rows
 ) PARTITION BY RANGE (transaction_id);
 -- Deltas arrive in transaction order: a block index finds a transaction's deltas at no cost to the writer.
 CREATE INDEX ledger_delta_transaction ON ledger_delta USING brin (transaction_id) WITH (pages_per_range = 16, autosummarize = on);
