@@ -63,7 +63,7 @@ def _after_a_history(options: argparse.Namespace) -> list[Line]:
     database.attach()
     from tests.benchmarks import history
 
-    return history.measure(entries=options.history)
+    return history.measure(entries=options.history, is_filled=options.again)
 
 
 def _options() -> argparse.Namespace:
@@ -74,6 +74,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")
     parser.add_argument("--keep", action="store_true", help="leave the databases to look at")
+    parser.add_argument(
+        "--again", action="store_true", help="history: measure what a run with --keep has filled"
+    )
     options = parser.parse_args()
     if options.quick:
         vars(options).update(_QUICK)

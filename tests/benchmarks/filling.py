@@ -26,7 +26,7 @@ _PATIENCE: Final = 900  # seconds for others' transactions to end
 
 
 def fill(name: str, *, events: int, days: int) -> None:
-    """Make a database with a ledger of so many events, folded and sealed as a worker would have."""
+    """Make a database with a ledger of so many events."""
     database.make(name)
     context = multiprocessing.get_context("spawn")
     done = context.Value("q", 0)
@@ -40,6 +40,14 @@ def fill(name: str, *, events: int, days: int) -> None:
                 show(done.value)
             show(done.value)
         assert sum(job.result() for job in jobs) == events // LANES * LANES
+
+
+def finish(name: str) -> None:
+    """Fold and seal as a worker would have, and bring statistics and files up to date."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        1, mp_context=context, initializer=database.attach, initargs=(name,)
+    ) as pool:
         for what in (_fold, _seal, _roll_up, database.settle):
             began = time.monotonic()
             pool.submit(what).result()
