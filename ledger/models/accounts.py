@@ -66,8 +66,8 @@ class Balance(models.Model):
     )
     is_guarded = models.BooleanField()
     orientation = models.SmallIntegerField()  # +1: debits are what it holds; -1: credits are
-    debits = models.DecimalField(max_digits=38, decimal_places=12, default=0)
-    credits = models.DecimalField(max_digits=38, decimal_places=12, default=0)
+    debits = models.DecimalField(max_digits=60, decimal_places=12, default=0)
+    credits = models.DecimalField(max_digits=60, decimal_places=12, default=0)
     held = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     floor = models.DecimalField(max_digits=38, decimal_places=12, null=True, blank=True)
     version = models.BigIntegerField(default=0)

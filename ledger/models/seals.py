@@ -55,8 +55,8 @@ class Bucket(models.Model):
     period = models.ForeignKey(
         Period, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
-    debits = models.DecimalField(max_digits=38, decimal_places=12)
-    credits = models.DecimalField(max_digits=38, decimal_places=12)
+    debits = models.DecimalField(max_digits=60, decimal_places=12)
+    credits = models.DecimalField(max_digits=60, decimal_places=12)
     entries = models.BigIntegerField()
 
     class Meta:

@@ -1,11 +1,15 @@
 """What cannot be taken is set apart by itself."""
 
+from decimal import Decimal
+
 import pytest
 
 from billing.models import DeadLetter, UnattributedEvent
+from ledger import balances, verification
 from tests import factories
 from tests.billing.scene import HOUR, LATER, event, new_scene, rows
 from tests.factories import NOON
+from tests.ledger.journal import fold
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +109,18 @@ def test_deep_nesting_is_refused_by_itself(scene):
 
     assert rows(outcome) == [(0, "rejected", "malformed")]
     assert scene.units("sum") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_huge_events_do_not_keep_the_book_from_being_added_up(scene):
+    scene.meter(price=None)
+    scene.child("team")
+    sent = [scene.send(event(HUGE)), scene.send(event(HUGE, subject="team"))]
+    assert [outcome.accepted for outcome in sent] == [1, 1]
+
+    assert fold() == 2
+
+    total = 2 * Decimal(HUGE)
+    closing = {row.purpose: row.closing for row in balances.trial_balance(book=scene.book)}
+    assert closing == {"consumed_units": total, "metered_units": -total}
+    assert verification.verify().disagreements == []
