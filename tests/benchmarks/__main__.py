@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 
@@ -13,13 +14,14 @@ from tests.benchmarks.progress import say
 from tests.benchmarks.table import Line, written
 
 SECTIONS = ("ingest", "http", "file", "history")
-_QUICK = {"events": 40_000, "history": 240_000, "file_events": 100_000}
+_QUICK = {"events": 40_000, "history": 220_000, "file_events": 50_000, "turns": 2}
 _SEEDS = {"ingest": 1, "http": 100, "file": 400}
 
 
 def main() -> None:
     """Run what was asked for, and print the table."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and clean up
     began, lines = time.monotonic(), []
     names = [database.NAME, *(f"{database.NAME}_{size}" for size in ("small", "large"))]
     try:
@@ -63,7 +65,7 @@ def _after_a_history(options: argparse.Namespace) -> list[Line]:
     database.attach()
     from tests.benchmarks import history
 
-    return history.measure(entries=options.history, is_filled=options.again)
+    return history.measure(entries=options.history, turns=options.turns, is_filled=options.again)
 
 
 def _options() -> argparse.Namespace:
@@ -71,6 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=200_000, help="to ingest, and over HTTP")
     parser.add_argument("--history", type=int, default=10_000_000, help="entries")
     parser.add_argument("--file-events", type=int, default=2_000_000, help="events of the file")
+    parser.add_argument("--turns", type=int, default=15, help="between small and large history")
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")
     parser.add_argument("--keep", action="store_true", help="leave the databases to look at")

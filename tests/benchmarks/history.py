@@ -24,7 +24,6 @@ SMALL: Final = f"{database.NAME}_small"
 LARGE: Final = f"{database.NAME}_large"
 ENTRIES: Final = 2  # of an event: a quantity and money
 DAILY: Final = 55_000  # events: 10 million entries are three months
-TURNS: Final = 15
 CALLS: Final = 200  # of each read, in each turn
 WARM: Final = 3  # turns of reads that are not counted
 # After a checkpoint the first change of a page writes all of it, and a large ledger has more pages:
@@ -32,7 +31,7 @@ WARM: Final = 3  # turns of reads that are not counted
 WARM_INGEST: Final = 8
 
 
-def measure(*, entries: int, is_filled: bool = False) -> list[Line]:
+def measure(*, entries: int, turns: int, is_filled: bool = False) -> list[Line]:
     """Fill both, unless a run before has kept the large one, and compare ingest and reads."""
     events = entries // ENTRIES
     days = max(1, round(events / DAILY))
@@ -44,9 +43,9 @@ def measure(*, entries: int, is_filled: bool = False) -> list[Line]:
     with ExitStack() as stack:
         small, large = (stack.enter_context(_Asked(*of)) for of in ((SMALL, 1), (LARGE, days)))
         say("  reads, in turns")
-        read = [_compared_reads(kind, small, large) for kind in reads.KINDS]
+        read = [_compared_reads(kind, small, large, turns) for kind in reads.KINDS]
         say("  ingest, in turns")
-        return [*_compared_ingest(small, large, entries), *read]
+        return [*_compared_ingest(small, large, entries, turns), *read]
 
 
 class _Asked:
@@ -73,10 +72,10 @@ class _Asked:
         return self._pool.submit(what, *arguments, **options).result()
 
 
-def _compared_reads(kind: str, small: _Asked, large: _Asked) -> Line:
+def _compared_reads(kind: str, small: _Asked, large: _Asked, turns: int) -> Line:
     before: list[float] = []
     after: list[float] = []
-    for turn in range(WARM + TURNS):
+    for turn in range(WARM + turns):
         before_now, after_now = small.read(kind, turn), large.read(kind, turn)
         if turn >= WARM:
             before += before_now
@@ -86,15 +85,16 @@ def _compared_reads(kind: str, small: _Asked, large: _Asked) -> Line:
     return Line(f"{kind}, long history", figure, beside, long / short, 1.5, is_most=True)
 
 
-def _compared_ingest(small: _Asked, large: _Asked, entries: int) -> list[Line]:
+def _compared_ingest(small: _Asked, large: _Asked, entries: int, turns: int) -> list[Line]:
     small.ask(baseline.make)
     before, after, copied = [], [], []
     first_seed = time.time_ns() // 1_000_000  # another run on the same ledgers sends other events
-    for turn in range(WARM_INGEST + TURNS):
+    warm = min(WARM_INGEST, turns)
+    for turn in range(warm + turns):
         seed = first_seed + turn
         taken = small.ask(_turn, small.days, seed), large.ask(_turn, large.days, seed)
         plain = small.ask(_plain, seed)
-        if turn >= WARM_INGEST:
+        if turn >= warm:
             before.append(TURN / taken[0])
             after.append(TURN / taken[1])
             copied.append(TURN / plain)
