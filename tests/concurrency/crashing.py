@@ -7,7 +7,7 @@ from pathlib import Path
 
 CUSTOMERS = 20
 FILES = 10
-EVENTS = 50_000
+EVENTS = 120_000
 TOKENS = [n % 17 for n in range(EVENTS)]
 BEGINNING = datetime(2025, 6, 1, tzinfo=UTC)
 
