@@ -1,0 +1,108 @@
+"""
+Billing cycles: which stretch of time a recurring price is for, and what part of it is due (pure).
+
+A cycle is a half-open period, counted from a billing anchor on the wall clock of a zone. Cycles
+reach both ways from the anchor, follow each other without gap or overlap, and never drift. Where
+a zone skipped a whole day (Apia, 30 December 2011), the cycle that would have been it is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from ledger.durations import Duration, Unit, later
+from ledger.errors import InvalidInputError
+from ledger.money import WIDE
+from ledger.periods import Period
+
+_SHORTEST: Final = Duration(3600, Unit.SECOND)
+_MONTHS: Final = 12
+
+
+def cycle_of(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> Period:
+    """
+    Return the cycle that holds ``instant``.
+
+    >>> from ledger.durations import parse
+    >>> anchor = datetime(2024, 1, 31, tzinfo=UTC)
+    >>> cycle = cycle_of(datetime(2024, 3, 5, tzinfo=UTC), anchor, parse("cadence", "P1M"), UTC)
+    >>> f"{cycle.starts_at:%d.%m.} – {cycle.ends_at:%d.%m.}"
+    '29.02. – 31.03.'
+    """
+    instant = instant.astimezone(UTC)
+    step = _guess(instant, anchor, cadence, zone)
+    while later(anchor, cadence, zone, steps=step) > instant:
+        step -= 1
+    while (ends_at := later(anchor, cadence, zone, steps=step + 1)) <= instant:
+        step += 1
+    return Period(later(anchor, cadence, zone, steps=step), ends_at)
+
+
+def cycles_of(span: Period, anchor: datetime, cadence: Duration, zone: tzinfo) -> Iterator[Period]:
+    """Yield each cycle that shares some time with ``span``, in order, in its full length."""
+    cycle = cycle_of(span.starts_at, anchor, cadence, zone)
+    yield cycle
+    while cycle.ends_at < span.ends_at:
+        cycle = cycle_of(cycle.ends_at, anchor, cadence, zone)
+        yield cycle
+
+
+def check_cadence(field: str, cadence: Duration, plan: Duration) -> None:
+    """
+    Check that a price's cadence and its plan's fit into each other.
+
+    Raises:
+        InvalidInputError: shorter than an hour; or neither is the other some whole number of
+            times, counted in the same kind (months, days, hours).
+    """
+    if cadence.unit is Unit.SECOND and cadence.count < _SHORTEST.count:
+        remedy = "name at least one hour (PT1H)"
+        raise InvalidInputError(field=field, value=str(cadence), remedy=remedy)
+    if not fits(cadence, plan):
+        remedy = (
+            f"name a cadence that {plan}, the plan's, is a multiple of, or a multiple of it,"
+            " both in months, in days or in hours"
+        )
+        raise InvalidInputError(field=field, value=str(cadence), remedy=remedy)
+
+
+def fits(cadence: Duration, other: Duration) -> bool:
+    """Say whether one of two cadences is the other some whole number of times."""
+    return cadence.divides(other) or other.divides(cadence)
+
+
+def fee(amount: Decimal, full: Period, covered: Period, exponent: int) -> Decimal:
+    """
+    Return what part of a cycle's fee is due for the part of it that is covered.
+
+    The share is by the time that really passes; the fee is rounded once, half away from zero.
+
+    >>> january = Period(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
+    >>> first = Period(january.starts_at, datetime(2024, 1, 2, tzinfo=UTC))
+    >>> fee(Decimal(10), january, first, 2)
+    Decimal('0.32')
+    """
+    return round_share(amount, full.share(covered), exponent)
+
+
+def round_share(amount: Decimal, share: Fraction, exponent: int) -> Decimal:
+    """Return ``amount × share`` to ``exponent`` places, a half away from zero."""
+    units = Fraction(amount) * share * 10**exponent
+    whole, rest = divmod(abs(units), 1)
+    count = whole + (rest >= Fraction(1, 2))
+    return Decimal(-count if units < 0 else count).scaleb(-exponent, WIDE)
+
+
+def _guess(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> int:
+    """Return a step near the one that holds the instant."""
+    if cadence.unit is Unit.SECOND:
+        return (instant - anchor) // timedelta(seconds=cadence.count)
+    here = instant.astimezone(zone).replace(tzinfo=None)
+    origin = anchor.astimezone(zone).replace(tzinfo=None)
+    if cadence.unit is Unit.DAY:
+        return (here - origin) // timedelta(days=cadence.count)
+    return ((here.year - origin.year) * _MONTHS + here.month - origin.month) // cadence.count
