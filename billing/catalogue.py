@@ -168,6 +168,7 @@ def add_rate(
         rate_card=rate_card,
         meter=meter,
         match=_match(meter, match or {}),
+        asset=rate_card.asset,
         unit_price=unit_price,
         unit_cost=unit_cost,
         provider=inputs.name("provider", provider, may_be_empty=True),

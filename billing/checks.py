@@ -45,7 +45,7 @@ def amounts_were_posted(*, book_id: int | None) -> Iterator[Disagreement]:
     amounts = dict(_rows(_AMOUNTS, book_id))
     for rate in Rate.objects.select_related("meter", "rate_card").filter(pk__in=amounts):
         product = product_of(rate.meter.key, rate.match)
-        place = rate.meter.book_id, rate.rate_card.asset_id, product
+        place = rate.meter.book_id, rate.asset_id, product
         said[place] = add(said[place], amounts[rate.pk])
     posted = {row[:3]: row[3] for row in _rows(_REVENUE, book_id)}
     for place in sorted(said.keys() | posted.keys()):

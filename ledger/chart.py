@@ -49,6 +49,10 @@ PURPOSES: Final[Mapping[str, Purpose]] = {
     "metered_units": Purpose(type="memo", orientation=-1),
     "granted_units": Purpose(type="memo"),
     "usage_revenue": Purpose(type="income", orientation=-1),
+    "deferred_revenue": Purpose(type="liability", orientation=-1),  # fees paid in advance
+    "subscription_revenue": Purpose(type="income", orientation=-1),
+    "commitment_revenue": Purpose(type="income", orientation=-1),  # minimums and true-ups
+    "discounts": Purpose(type="income"),  # of coupons; lowers revenue
     "breakage_revenue": Purpose(type="income", orientation=-1),
     "promotional_credit": Purpose(type="expense"),
     "cost_of_revenue": Purpose(type="expense"),

@@ -153,7 +153,9 @@ class RateAdmin(Listing):
     list_filter = ("model",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return Rate.objects.select_related("rate_card__asset", "rate_card__book", "meter")
+        return Rate.objects.filter(rate_card__isnull=False).select_related(
+            "rate_card", "asset", "meter__book"
+        )
 
     @admin.display(description="rate card")
     def card(self, row: Rate) -> SafeString:
@@ -169,13 +171,13 @@ class RateAdmin(Listing):
 
     @admin.display(description="price per unit")
     def price(self, row: Rate) -> SafeString:
-        return amount(row.unit_price, row.rate_card.asset)
+        return amount(row.unit_price, row.asset)
 
     @admin.display(description="cost per unit")
     def cost(self, row: Rate) -> SafeString:
         if row.unit_cost is None:
             return NOTHING
-        return amount(row.unit_cost, Asset(code=row.rate_card.book.base_currency))
+        return amount(row.unit_cost, Asset(code=row.meter.book.base_currency))
 
     @admin.display(description="from")
     def since(self, row: Rate) -> SafeString:

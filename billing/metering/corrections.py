@@ -270,9 +270,7 @@ def _leaving(event: UsageEvent) -> Iterator[Item]:
         .select_related("meter__unit")
         .order_by("meter__key")  # as they came
     )
-    rates = Rate.objects.select_related("rate_card").in_bulk(
-        [a.rate_id for a in moved if a.rate_id]
-    )
+    rates = Rate.objects.in_bulk([a.rate_id for a in moved if a.rate_id])
     for accrual in moved:
         [reading] = measure(fact.data, [snapshot.compiled(accrual.meter)])
         rate = rates.get(accrual.rate_id or 0)
@@ -287,7 +285,7 @@ def _leaving(event: UsageEvent) -> Iterator[Item]:
                 ),
                 reading.meter,
                 snapshot.dated_of(rate) if rate else None,
-                rate.rate_card.asset_id if rate else 0,
+                rate.asset_id if rate else 0,
             ),
         )
 

@@ -183,6 +183,7 @@ def _names(meter: Meter) -> list[str]:
 def _rates(cards: list[RateCard], meters: list[Meter]) -> dict[int, Rates]:
     dated: dict[int, list[Dated]] = {card.pk: [] for card in cards}
     for rate in Rate.objects.filter(rate_card__in=cards):
+        assert rate.rate_card_id is not None, "it was asked for by its card"
         dated[rate.rate_card_id].append(dated_of(rate))
     names = {meter.pk: _names(meter) for meter in meters}
     return {card_id: Rates(rates, names) for card_id, rates in dated.items()}

@@ -1,7 +1,27 @@
-"""The tables of metering and prices; see billing/README.md."""
+"""The tables of metering, prices and subscriptions; see billing/README.md."""
 
 from billing.models.catalogue import Meter, Rate, RateCard
+from billing.models.charges import Charge, ChargeChange, Contract
+from billing.models.costs import CostPrice, UnknownModel
+from billing.models.offers import Coupon, CouponRedemption
+from billing.models.plans import (
+    Addon,
+    AddonVersion,
+    Feature,
+    Plan,
+    PlanAddon,
+    PlanPhase,
+    PlanRateCard,
+    PlanVersion,
+    TaxCode,
+)
 from billing.models.profiles import BillingProfile, Subject
+from billing.models.subscriptions import (
+    Subscription,
+    SubscriptionAddon,
+    SubscriptionEvent,
+    SubscriptionItem,
+)
 from billing.models.usage import (
     Accrual,
     Correction,
@@ -16,16 +36,36 @@ from billing.models.usage import (
 
 __all__ = [
     "Accrual",
+    "Addon",
+    "AddonVersion",
     "BillingProfile",
+    "Charge",
+    "ChargeChange",
+    "Contract",
     "Correction",
+    "CostPrice",
+    "Coupon",
+    "CouponRedemption",
     "DeadLetter",
     "EventKey",
+    "Feature",
     "Meter",
+    "Plan",
+    "PlanAddon",
+    "PlanPhase",
+    "PlanRateCard",
+    "PlanVersion",
     "Rate",
     "RateCard",
     "Subject",
+    "Subscription",
+    "SubscriptionAddon",
+    "SubscriptionEvent",
+    "SubscriptionItem",
+    "TaxCode",
     "UnattributedEvent",
     "UniqueValue",
+    "UnknownModel",
     "UsageBatch",
     "UsageEvent",
     "UsageRollup",

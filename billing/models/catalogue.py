@@ -80,18 +80,26 @@ class Rate(models.Model):
     The price of a meter, perhaps of some of its dimensions only, from an instant on.
 
     ``match`` names the dimension values it is for; the rate that matches most of them and took
-    effect last is the one. Rows never change: a new price is a new row.
+    effect last is the one. With ``terms`` it costs what they say (``billing.rating.terms``), else so
+    much per unit. Without a rate card it belongs to one subscription's item.
+    Rows never change: a new price is a new row.
     """
 
     class Model(models.TextChoices):
         UNIT = "unit"
+        TERMS = "terms"
 
     id = models.BigAutoField(primary_key=True)
-    rate_card = models.ForeignKey(RateCard, models.PROTECT, related_name="rates")
+    rate_card = models.ForeignKey(
+        RateCard, models.PROTECT, null=True, blank=True, related_name="rates"
+    )
+    asset = models.ForeignKey(Asset, models.PROTECT, related_name="+")  # what the price is in
     meter = models.ForeignKey(Meter, models.PROTECT, related_name="rates")
     match = models.JSONField(default=dict, blank=True)  # dimension -> value
     model = models.CharField(max_length=20, choices=Model.choices, default=Model.UNIT)
-    unit_price = models.DecimalField(max_digits=38, decimal_places=18)  # per unit of the meter
+    # Per unit of the meter; 0 where the terms say what it costs.
+    unit_price = models.DecimalField(max_digits=38, decimal_places=18, default=0)
+    terms = models.JSONField(null=True, blank=True)
     # What a unit costs us, in the book's base currency, and whom we owe it.
     unit_cost = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
     provider = models.CharField(max_length=200, blank=True, default="")
@@ -108,7 +116,12 @@ class Rate(models.Model):
             models.CheckConstraint(
                 condition=Q(unit_cost=None) | Q(unit_cost__gte=0), name="billing_rate_cost"
             ),
+            models.CheckConstraint(
+                condition=Q(model="unit", terms__isnull=True)
+                | Q(model="terms", terms__isnull=False, unit_price=0),
+                name="billing_rate_one_price",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.rate_card}/{self.meter} {self.match or ''}".strip()
+        return f"{self.rate_card or 'item'}/{self.meter} {self.match or ''}".strip()

@@ -3,6 +3,7 @@
 from ledger.models.access import ApiKey, IdempotentReply
 from ledger.models.accounts import Account, Balance
 from ledger.models.books import Asset, Book
+from ledger.models.clocks import TestClock
 from ledger.models.customers import Customer
 from ledger.models.journal import Delta, Entry, Receipt, Transaction
 from ledger.models.outbox import JobRun, Outbox
@@ -25,6 +26,7 @@ __all__ = [
     "Period",
     "Receipt",
     "Seal",
+    "TestClock",
     "Transaction",
     "Watermark",
 ]

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from ledger.models.books import Book
+from ledger.models.clocks import TestClock
 
 
 class Customer(models.Model):
@@ -30,6 +31,9 @@ class Customer(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.COMPANY)
     metadata = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
+    clock = models.ForeignKey(
+        TestClock, models.PROTECT, null=True, blank=True, related_name="customers"
+    )  # none: lives by the real time
     created_at = models.DateTimeField()
 
     class Meta:
