@@ -80,8 +80,8 @@ class Rate(models.Model):
     The price of a meter, perhaps of some of its dimensions only, from an instant on.
 
     ``match`` names the dimension values it is for; the rate that matches most of them and took
-    effect last is the one. With ``terms`` it costs what they say (``billing.rating.terms``), else so
-    much per unit. Without a rate card it belongs to one subscription's item.
+    effect last is the one. With ``terms`` it costs what they say (``billing.rating.terms``), else
+    so much per unit. Without a rate card it belongs to one subscription's item.
     Rows never change: a new price is a new row.
     """
 
