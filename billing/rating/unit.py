@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from billing.rating import part
+from billing.rating.part import Part
 from ledger.money import WIDE
 
 _multiply: Final = WIDE.multiply
@@ -23,3 +25,7 @@ class Unit:
     def amount(self, quantity: Decimal, /) -> Decimal:
         """Return the price of ``quantity`` units."""
         return _multiply(self.unit_price, quantity)
+
+    def parts(self, quantity: Decimal, /) -> list[Part]:
+        """Return the one part it has."""
+        return [part.usage(quantity, self.unit_price)]

@@ -1,0 +1,197 @@
+"""
+Prices that look at each event: percentages with parts per event, rate tables, cost (pure).
+
+They add up what each event contributes. A contribution depends on its event alone, so that
+their sum is the same in any order; which events are free is settled by their time, see
+``free_events``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final, Protocol
+
+from billing.rating import part
+from billing.rating.part import USAGE, Part
+from ledger.money import MAX_DIGITS, ONE, SCALE, WIDE, ZERO, add, multiply
+
+_EVEN: Final = Context(prec=2 * MAX_DIGITS, rounding=ROUND_HALF_EVEN)
+_KEPT: Final = 65_536  # combinations remembered; labels come from outside and have no end
+
+Labels = Mapping[str, str | None]
+
+
+class EventPrice(Protocol):
+    """What a quantity costs whose events have contributed so much."""
+
+    def amount(self, quantity: Decimal, contributed: Decimal, /) -> Decimal:
+        """Return the price, exactly."""
+
+    def parts(self, quantity: Decimal, contributed: Decimal, /) -> list[Part]:
+        """Return what the price is made of."""
+
+    def contribution(self, value: Decimal, labels: Labels, cost: Decimal | None, /) -> Decimal:
+        """Return what one event adds to ``contributed``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeePerEvent:
+    """
+    A share of the total, and a fee for each event that is not below zero.
+
+    >>> price = FeePerEvent(rate=Decimal("0.029"), fee=Decimal("0.30"))
+    >>> price.amount(Decimal(100), Decimal("0.60"))
+    Decimal('3.500')
+    """
+
+    rate: Decimal  # a share: 0.029 is 2.9 %
+    fee: Decimal
+
+    def amount(self, quantity: Decimal, contributed: Decimal, /) -> Decimal:
+        """Return the share of ``quantity`` and the fees."""
+        return add(multiply(quantity, self.rate), contributed)
+
+    def parts(self, quantity: Decimal, contributed: Decimal, /) -> list[Part]:
+        """Return the share and the fees."""
+        events = WIDE.divide(contributed, self.fee) if self.fee else ZERO
+        return [
+            part.usage(quantity, self.rate),
+            Part("fee", None, events, self.fee, contributed),
+        ]
+
+    def contribution(self, value: Decimal, _labels: Labels, _cost: Decimal | None, /) -> Decimal:
+        """Return the fee of one event."""
+        return ZERO if value < ZERO else self.fee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharePerEvent:
+    """
+    A share of each event and a fee, within bounds.
+
+    An event below zero (a refund) gives its share back, up to the maximum; it bears no fee.
+
+    >>> SharePerEvent(rate=Decimal("0.02"), fee=Decimal("0.10"), least=Decimal("0.50"),
+    ...               most=Decimal(5)).contribution(Decimal(10), {}, None)
+    Decimal('0.50')
+    """
+
+    rate: Decimal
+    fee: Decimal = ZERO
+    least: Decimal | None = None
+    most: Decimal | None = None
+
+    def amount(self, _quantity: Decimal, contributed: Decimal, /) -> Decimal:
+        """Return what events have contributed; never below zero."""
+        return max(ZERO, contributed)
+
+    def parts(self, quantity: Decimal, contributed: Decimal, /) -> list[Part]:
+        """Return one part for all events: no single price made it."""
+        return [Part(USAGE, None, quantity, None, max(ZERO, contributed))]
+
+    def contribution(self, value: Decimal, _labels: Labels, _cost: Decimal | None, /) -> Decimal:
+        """Return the price of one event."""
+        share = multiply(value, self.rate)
+        if value < ZERO:
+            return share if self.most is None else max(share, -self.most)
+        price = add(share, self.fee)
+        if self.least is not None and price < self.least:
+            return self.least
+        if self.most is not None and price > self.most:
+            return self.most
+        return price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostMultiple:
+    """
+    What the provider charges for an event, times a multiplier.
+
+    The product is kept, half-even, at ``places``, event by event: costs are finer than prices.
+    An event whose cost nobody knows adds nothing.
+
+    >>> CostMultiple(multiplier=Decimal("1.2")).contribution(Decimal(9), {}, Decimal("0.05"))
+    Decimal('0.060')
+    """
+
+    multiplier: Decimal
+    places: int = SCALE
+
+    def amount(self, _quantity: Decimal, contributed: Decimal, /) -> Decimal:
+        """Return what events have contributed; never below zero."""
+        return max(ZERO, contributed)
+
+    def parts(self, quantity: Decimal, contributed: Decimal, /) -> list[Part]:
+        """Return one part for all events."""
+        return [Part(USAGE, None, quantity, None, max(ZERO, contributed))]
+
+    def contribution(self, _value: Decimal, _labels: Labels, cost: Decimal | None, /) -> Decimal:
+        """Return the price of one event."""
+        if cost is None:
+            return ZERO
+        price = multiply(cost, self.multiplier)
+        exponent = price.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -self.places:
+            return _EVEN.quantize(price, ONE.scaleb(-self.places))
+        return price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A price for usage that has exactly these values; others may be anything."""
+
+    match: Mapping[str, str]
+    unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateTable:
+    """
+    Unit prices by dimensions: the row that names most of them wins, the first of equals.
+
+    What no row fits costs ``default``.
+
+    >>> table = RateTable(dimensions=["model"], default=Decimal(1),
+    ...                   rows=[Row(match={"model": "small"}, unit_price=Decimal("0.5"))])
+    >>> table.contribution(Decimal(3), {"model": "small"}, None)
+    Decimal('1.5')
+    """
+
+    dimensions: Sequence[str]
+    rows: Sequence[Row]
+    default: Decimal = ZERO
+    _ranked: list[Row] = field(init=False, repr=False, compare=False)
+    _found: dict[tuple[str | None, ...], Decimal] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ranked = sorted(self.rows, key=lambda row: len(row.match), reverse=True)  # stable
+        object.__setattr__(self, "_ranked", ranked)
+        object.__setattr__(self, "_found", {})
+
+    def amount(self, _quantity: Decimal, contributed: Decimal, /) -> Decimal:
+        """Return what events have contributed; never below zero."""
+        return max(ZERO, contributed)
+
+    def parts(self, quantity: Decimal, contributed: Decimal, /) -> list[Part]:
+        """Return one part for all rows."""
+        return [Part(USAGE, None, quantity, None, max(ZERO, contributed))]
+
+    def contribution(self, value: Decimal, labels: Labels, _cost: Decimal | None, /) -> Decimal:
+        """Return the price of one event."""
+        return multiply(value, self.unit_price(labels))
+
+    def unit_price(self, labels: Labels) -> Decimal:
+        """Return the price of a unit with these labels."""
+        named = tuple([labels.get(name) for name in self.dimensions])
+        found = self._found.get(named)
+        if found is None:
+            if len(self._found) >= _KEPT:
+                self._found.clear()
+            found = self._found[named] = self._look_up(labels)
+        return found
+
+    def _look_up(self, labels: Labels) -> Decimal:
+        for row in self._ranked:
+            if all(labels.get(name) == value for name, value in row.match.items()):
+                return row.unit_price
+        return self.default
