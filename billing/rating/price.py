@@ -13,6 +13,7 @@ the quantity (tiers, package size, a multiplier) it carries.
 from decimal import Decimal
 from typing import Protocol
 
+from billing.rating.part import Part
 from ledger.errors import PrecisionError
 from ledger.money import SCALE, subtract, text
 
@@ -22,6 +23,13 @@ class Price(Protocol):
 
     def amount(self, quantity: Decimal, /) -> Decimal:
         """Return the price of the period's first ``quantity`` units, exactly."""
+
+
+class Itemised(Price, Protocol):
+    """A price that also says what it is made of."""
+
+    def parts(self, quantity: Decimal, /) -> list[Part]:
+        """Return parts whose exact amounts sum to ``amount(quantity)``."""
 
 
 def charge(price: Price, before: Decimal, after: Decimal) -> Decimal:

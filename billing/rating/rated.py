@@ -12,7 +12,7 @@ from typing import Final, Literal
 from billing.rating.conversion import Conversion
 from billing.rating.events import EventPrice, Labels
 from billing.rating.flat import Flat
-from billing.rating.price import Price
+from billing.rating.price import Itemised
 from ledger.money import WIDE, ZERO
 
 _subtract: Final = WIDE.subtract
@@ -34,7 +34,7 @@ class Rated:
     [Decimal('0.000'), Decimal('18.000'), Decimal('50')]
     """
 
-    price: Price | None = None  # either this,
+    price: Itemised | None = None  # either this,
     event_price: EventPrice | None = None  # or this
     type: str = "unit"
     conversion: Conversion | None = None

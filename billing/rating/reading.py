@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from billing.rating.price import places_of
 from billing.rating.problems import Problem
-from ledger.money import SCALE, ZERO, text
+from ledger.money import MAX_DIGITS, SCALE, ZERO, text
 
 WHOLE_DIGITS: Final = 18  # before the point; a product of three and a quantity fits 76 digits
 _HUNDRED: Final = Decimal(100)
@@ -117,6 +117,15 @@ class Reader:
         value = held.get(name)
         return None if value is None else self._number(value, _below(field, name))
 
+    def quantity(self, held: Object, name: str, field: str) -> Decimal | None:
+        """Return a number of any sign, as text or a JSON number; None if left out or wrong."""
+        value, path = held.get(name), _below(field, name)
+        if value is None:
+            return None
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            value = _written(value)
+        return self._number(value, path, whole_digits=MAX_DIGITS - SCALE, may_be_negative=True)
+
     def percentage(
         self, held: Object, name: str, field: str, *, is_required: bool = False
     ) -> Decimal | None:
@@ -134,19 +143,26 @@ class Reader:
             return None
         return None if found is None else found.scaleb(-2)
 
-    def _number(self, value: object, path: str) -> Decimal | None:
+    def _number(
+        self,
+        value: object,
+        path: str,
+        *,
+        whole_digits: int = WHOLE_DIGITS,
+        may_be_negative: bool = False,
+    ) -> Decimal | None:
         if not isinstance(value, str) or len(value) > _SHOWN or not _NUMBER.fullmatch(value):
             message = 'Send a decimal number as text, like "0.25"; no exponent, no NaN.'
             self.refuse("not_a_number", path, message, value=value)
             return None
         number = Decimal(value)
-        if number.adjusted() >= WHOLE_DIGITS:
-            message = f"Send at most {WHOLE_DIGITS} digits before the point."
+        if number.adjusted() >= whole_digits:
+            message = f"Send at most {whole_digits} digits before the point."
             self.refuse("too_large", path, message, value=value)
         elif places_of(number) > SCALE:
             message = f"Send at most {SCALE} digits after the point."
             self.refuse("too_many_places", path, message, value=value, places_kept=SCALE)
-        elif number < ZERO:
+        elif number < ZERO and not may_be_negative:
             self.refuse("negative", path, "Send zero or more.", value=value)
         else:
             return number or ZERO

@@ -15,7 +15,7 @@ from billing.rating.events import (
 )
 from billing.rating.flat import Flat, Free
 from billing.rating.package import Package
-from billing.rating.price import Price
+from billing.rating.price import Itemised
 from billing.rating.reading import Object, Reader
 from billing.rating.tiers import Graduated, Tier, Volume
 from billing.rating.unit import Unit
@@ -34,7 +34,7 @@ Numbers = list[tuple[str, Decimal]]  # with the field each was read from
 class Found:
     """A price as read; without a model if it cannot be made."""
 
-    price: Price | None = None
+    price: Itemised | None = None
     event_price: EventPrice | None = None
     per_unit: Numbers  # multiplied with quantities
     at_once: Numbers  # amounts
