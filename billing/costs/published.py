@@ -110,8 +110,8 @@ def _dated(model: ModelInfo) -> tuple[Price, ...]:
     listed = [ConditionalPrice(prices=prices)] if isinstance(prices, ModelPrice) else prices
     is_hourly = any(isinstance(one.constraint, TimeOfDateConstraint) for one in listed)
     found: list[Price] = []
-    for one in listed:
-        starts_at = _start(one)
+    for place, one in enumerate(listed):
+        starts_at = _start(one) if place else BEGINNING  # the first holds where no other does
         price = starts_at and _price(one.prices, starts_at, is_hourly=is_hourly)
         if price:  # of those that hold at a time, the list's last is the one
             found = [before for before in found if before.starts_at < price.starts_at]
