@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api.views import catalogue, dead_letters, events, usage
+from billing.api.views import catalogue, dead_letters, events, prices, usage
 
 urlpatterns = [
     path("meters", catalogue.Meters.as_view()),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("events/<str:event>", events.OneEvent.as_view()),
     path("events/<str:event>/void", events.EventVoid.as_view()),
     path("events/<str:event>/amend", events.EventAmend.as_view()),
+    path("prices/preview", prices.PricePreview.as_view()),
     path("usage", usage.Usage.as_view()),
     path("dead-letters", dead_letters.DeadLetters.as_view()),
     path("dead-letters/<str:dead_letter>", dead_letters.OneDeadLetter.as_view()),
