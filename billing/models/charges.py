@@ -33,6 +33,8 @@ class Contract(models.Model):
     amounts = ArrayField(models.DecimalField(max_digits=38, decimal_places=12))
     overage_multiplier = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)  # up to here it has been trued up
+    postings = models.PositiveIntegerField(default=0)  # made so far; names the next one
     cause = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
 
@@ -91,6 +93,7 @@ class Charge(models.Model):
     due_at = models.DateTimeField()
     posted = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     earned = models.DecimalField(max_digits=38, decimal_places=12, default=0)
+    earned_until = models.DateTimeField(null=True, blank=True)  # of what is paid in advance
     taken = models.TextField(default="", blank=True)
     updated_at = models.DateTimeField()
 
@@ -103,7 +106,10 @@ class Charge(models.Model):
                 name="billing_charge_of_something",
             ),
         ]
-        indexes = [models.Index(fields=["customer", "due_at"], name="billing_charge_customer")]
+        indexes = [
+            models.Index(fields=["customer", "due_at"], name="billing_charge_customer"),
+            models.Index(fields=["subscription", "ends_at"], name="billing_charge_running"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -42,6 +42,7 @@ class Subscription(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
+    postings = models.PositiveIntegerField(default=0)  # made so far; names the next one
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
