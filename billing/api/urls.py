@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api.views import catalogue, dead_letters, events, prices, usage
+from billing.api.views import catalogue, costs, dead_letters, events, prices, usage
 
 urlpatterns = [
     path("meters", catalogue.Meters.as_view()),
@@ -20,6 +20,11 @@ urlpatterns = [
     path("events/<str:event>/void", events.EventVoid.as_view()),
     path("events/<str:event>/amend", events.EventAmend.as_view()),
     path("prices/preview", prices.PricePreview.as_view()),
+    path("llm-cost/prices", costs.CostPrices.as_view()),
+    path("llm-cost/prices/<str:price>", costs.OneCostPrice.as_view()),
+    path("llm-cost/overrides", costs.Overrides.as_view()),
+    path("llm-cost/overrides/<str:override>", costs.OneOverride.as_view()),
+    path("llm-cost/unknown-models", costs.UnknownModels.as_view()),
     path("usage", usage.Usage.as_view()),
     path("dead-letters", dead_letters.DeadLetters.as_view()),
     path("dead-letters/<str:dead_letter>", dead_letters.OneDeadLetter.as_view()),

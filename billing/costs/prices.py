@@ -24,6 +24,11 @@ def in_force(*, book: Book, at: datetime) -> QuerySet[CostPrice]:
     )
 
 
+def visible(book: Book) -> QuerySet[CostPrice]:
+    """Return every price that a book has gone by or may yet, withdrawn ones too."""
+    return CostPrice.objects.filter(Q(book=None) | Q(book=book))
+
+
 def overrides(book: Book) -> QuerySet[CostPrice]:
     """Return a book's own prices that have not been withdrawn, past and coming ones too."""
     return CostPrice.objects.filter(book=book, removed_at=None)
