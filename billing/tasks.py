@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
+from billing.costs import price_list
 from billing.metering import rollups, unattributed
 
 logger = structlog.get_logger(__name__)
@@ -28,3 +29,14 @@ def post_mapped(**_later: object) -> int:
     if posted:
         logger.info("unattributed usage posted", events=posted)
     return posted
+
+
+@shared_task
+def refresh_costs(**_later: object) -> int:
+    """Take the prices of an installed release that is new; safe to run twice or at once."""
+    done = price_list.refresh(at=now())
+    if done.added or done.changed:
+        logger.info(
+            "provider prices taken", release=done.release, added=done.added, changed=done.changed
+        )
+    return done.added + done.changed
