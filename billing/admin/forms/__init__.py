@@ -1,0 +1,1 @@
+"""Forms of what has an inner shape: rows of tiers, a price and what is around it."""
