@@ -279,13 +279,14 @@ class PreviewRowOut(serializers.Serializer[Any]):
     errors = PreviewErrorOut(many=True, required=False)  # type: ignore[assignment]
 
 
-class OneOrMany(PolymorphicProxySerializer):
-    """A case or a list of them, for the OpenAPI document."""
+def _one_or_many(name: str, one: Any, many: Any) -> PolymorphicProxySerializer:
+    """Describe a case or a list of them, with the example of one."""
+    either = PolymorphicProxySerializer(
+        name, [one, many], resource_type_field_name=None, many=False
+    )
+    either.example = one.example  # type: ignore[attr-defined]
+    return either
 
-    def __init__(self, name: str, one: type[serializers.Serializer[Any]], many: Any) -> None:
-        super().__init__(name, [one, many], resource_type_field_name=None, many=False)
-        self.example = getattr(one, "example")  # noqa: B009 - serializers do not declare it
 
-
-PREVIEW_IN: Final = OneOrMany("PricePreviewCases", PricePreviewIn, PricePreviewIn(many=True))
-PREVIEW_OUT: Final = OneOrMany("PricePreviewAnswers", PricePreviewOut, PreviewRowOut(many=True))
+PREVIEW_IN: Final = _one_or_many("PricePreviewCases", PricePreviewIn, PricePreviewIn(many=True))
+PREVIEW_OUT: Final = _one_or_many("PricePreviewAnswers", PricePreviewOut, PreviewRowOut(many=True))
