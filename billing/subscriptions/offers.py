@@ -57,6 +57,12 @@ class Card:
         others = {name: patch[name] for name in PATCHED if name in patch and name not in TERMS}
         return replace(self, terms=terms, **others)
 
+    def paced(self, cadence: str) -> Card:
+        """Return it with a cadence, if it prices usage and has none of its own."""
+        if self.is_usage and not self.billing_cadence:
+            return replace(self, billing_cadence=cadence)
+        return self
+
     def is_same_sale(self, other: Card) -> bool:
         """Say whether nothing that matters to the buyer differs."""
         return self == replace(other, name=self.name, rate_card_id=self.rate_card_id)

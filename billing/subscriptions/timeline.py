@@ -268,7 +268,11 @@ class _Shop:
                 continue
             for card in extra.cards:
                 sold[f"{extra.key}/{card.key}"] = Sale(
-                    card=card, phase=phase, origin=Origin.ADDON, quantity=quantity, addon=addon
+                    card=card.paced(str(offer.billing_cadence)),
+                    phase=phase,
+                    origin=Origin.ADDON,
+                    quantity=quantity,
+                    addon=addon,
                 )
 
 

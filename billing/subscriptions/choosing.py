@@ -1,0 +1,77 @@
+"""Which plan or add-on can be subscribed to, when, and by whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.models import AddonVersion, PlanVersion
+from ledger.errors import InvalidInputError
+from ledger.models import Asset, Book, Customer
+
+
+def check_plan(version: PlanVersion, *, customer: Customer, at: datetime, from_: datetime) -> None:
+    """
+    Check that a customer can subscribe to a plan, from an instant on.
+
+    Raises:
+        InvalidInputError: another book's or customer's plan; a draft, an archived version, or one
+            that is published for later.
+    """
+    if version.plan.book_id != customer.book_id or version.plan.customer_id not in {
+        None,
+        customer.pk,
+    }:
+        remedy = "name a plan of the customer's book, and not another customer's own"
+        raise InvalidInputError(field="plan", value=str(version), remedy=remedy)
+    check_published("plan", version, at=at, from_=from_)
+
+
+def check_addon(
+    version: AddonVersion, *, book: Book, asset: Asset, at: datetime, from_: datetime
+) -> None:
+    """
+    Check that an add-on can be bought, from an instant on.
+
+    Raises:
+        InvalidInputError: another book's; a draft or an archived version; another currency.
+    """
+    if version.addon.book_id != book.pk:
+        remedy = "name an add-on of the customer's book"
+        raise InvalidInputError(field="addon", value=str(version), remedy=remedy)
+    check_published("addon", version, at=at, from_=from_)
+    check_asset("addon", version, asset)
+
+
+def check_published(
+    field: str, version: PlanVersion | AddonVersion, *, at: datetime, from_: datetime
+) -> None:
+    """
+    Check that a version is on offer.
+
+    Raises:
+        InvalidInputError: a draft, archived, or published for later.
+    """
+    if version.effective_from is None:
+        remedy = "publish it first, or name a published version"
+        raise InvalidInputError(field=field, value=str(version), remedy=remedy, rule="unpublished")
+    if version.effective_from > max(at, from_):
+        remedy = f"it is on offer from {version.effective_from.isoformat()} on: start then"
+        raise InvalidInputError(field=field, value=str(version), remedy=remedy, rule="unpublished")
+    if version.effective_to is not None and version.effective_to <= at:
+        remedy = "it is archived: name a version that is on offer"
+        raise InvalidInputError(field=field, value=str(version), remedy=remedy, rule="archived")
+
+
+def check_asset(field: str, version: PlanVersion | AddonVersion, asset: Asset) -> None:
+    """
+    Check that what is bought is priced in the subscription's currency.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if version.asset_id != asset.pk:
+        remedy = (
+            f"the subscription is in {asset.code}, this in {version.asset.code}:"
+            " choose one in the same, or make a new subscription"
+        )
+        raise InvalidInputError(field=field, value=str(version), remedy=remedy, rule="currency")
