@@ -3,6 +3,7 @@
 from billing.admin import (
     catalogue,
     corrections,
+    costs,
     dead_letters,
     events,
     glance,
@@ -15,6 +16,7 @@ from billing.admin import (
 __all__ = [
     "catalogue",
     "corrections",
+    "costs",
     "dead_letters",
     "events",
     "glance",
