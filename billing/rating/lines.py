@@ -144,7 +144,7 @@ def _document(rated: Rated, parts: Iterable[Part], exponent: int) -> Document:
     return Document(
         lines=printed,
         gross_amount=subtract(subtract(total, discount), charge),
-        discount=multiply(discount, -ONE),
+        discount=subtract(ZERO, discount),
         commitment_charge=charge,
         total=total,
         exact_total=_sum(line.exact for line in printed),
