@@ -202,7 +202,7 @@ def _match(reader: Reader, rate: Object, field: str, dimensions: list[str]) -> d
         reader.refuse("not_an_object", path, "Send dimensions and their values.", value=match)
         return {}
     for name, value in match.items():
-        if name not in dimensions:
+        if dimensions and name not in dimensions:
             message = "Name a dimension of price.dimensions."
             reader.refuse("unknown_dimension", f"{path}.{name}", message, value=name)
         if not isinstance(value, str) or len(value) > _LONGEST:
