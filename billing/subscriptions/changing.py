@@ -43,7 +43,7 @@ class Migration:
 def change(
     *,
     subscription: Subscription,
-    plan: PlanVersion,
+    plan: PlanVersion | Document,
     timing: Timing = IMMEDIATE,
     overrides: Sequence[Document] = (),
     starting_phase: str = "",
@@ -52,12 +52,14 @@ def change(
     """
     Put a subscription on another plan: now, at its next cycle, or at an instant.
 
-    Up or down, the rules are the same. Edits and negotiated terms of the old plan end with it;
-    add-ons go on where the new one offers them. Items that are the same in both go on unbroken.
+    ``plan`` may be the document of one that is made for this customer alone. Up or down, the rules
+    are the same. Edits and negotiated terms of the old plan end with it; add-ons go on where the
+    new one offers them. Items that are the same in both go on unbroken.
 
     Raises:
         InvalidInputError: a plan that is not on offer or in another currency, an unknown item or
             phase, terms that cannot be read.
+        InvalidDraftError, UnpublishableError: the document, with all that is wrong.
         SameInstantError, SubscriptionStateError, BegunError, FeatureTakenError,
         PeriodClosedError, IdempotencyConflictError: as ``make``.
     """
@@ -65,7 +67,7 @@ def change(
         desk = sit_down(subscription)
         request = documents.plain(
             {
-                "plan": plan.pk,
+                "plan": choosing.named(plan),
                 "timing": timing,
                 "overrides": overrides,
                 "starting_phase": starting_phase,
@@ -74,6 +76,9 @@ def change(
         if desk.is_repeated(Kind.CHANGED, request, note):
             return desk.subscription
         effective_at = desk.instant(timing, note["at"])
+        plan = choosing.version_of(
+            plan, customer=desk.subscription.customer, at=note["at"], from_=effective_at
+        )
         _check(desk, plan, note["at"], effective_at)
         offer = desk.catalogue.offers[plan.pk]
         documents.check_phase("starting_phase", starting_phase, offer)

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import uuid4
 
 from billing.models import AddonVersion, PlanVersion
+from billing.plans import drafting, publishing
+from billing.subscriptions.offers import Document
 from ledger.errors import InvalidInputError
 from ledger.models import Asset, Book, Customer
+
+
+def named(plan: PlanVersion | Document) -> Any:
+    """Return what names a plan in a request."""
+    return plan.pk if isinstance(plan, PlanVersion) else plan
+
+
+def version_of(
+    plan: PlanVersion | Document, *, customer: Customer, at: datetime, from_: datetime
+) -> PlanVersion:
+    """
+    Return the version itself, or the one that a document makes for a customer alone.
+
+    Raises:
+        InvalidDraftError, UnpublishableError: the document, with all that is wrong.
+    """
+    if isinstance(plan, PlanVersion):
+        return plan
+    document = {"key": f"custom-{uuid4()}", "name": f"{customer.name}'s own", **plan}
+    draft = drafting.create(book=customer.book, document=document, at=at, customer=customer)
+    return publishing.publish_plan(plan=draft.plan, effective_from=min(at, from_), at=at)
 
 
 def check_plan(version: PlanVersion, *, customer: Customer, at: datetime, from_: datetime) -> None:

@@ -26,7 +26,7 @@ from ledger.models import Customer
 def create(
     *,
     customer: Customer,
-    plan: PlanVersion,
+    plan: PlanVersion | Document,
     starts_at: datetime | None = None,
     billing_anchor: datetime | None = None,
     time_zone: str = "",
@@ -41,6 +41,7 @@ def create(
     """
     Subscribe a customer to a plan: from now on, from later, or from an earlier instant.
 
+    ``plan`` is a published version, or the document of one that is made for this customer alone.
     Cycles are counted from ``billing_anchor`` (the start, unless named) on the wall clock of
     ``time_zone`` (the book's). ``overrides`` are terms negotiated per item: key, perhaps a phase,
     and any of price, unit_config, discounts, commitments, entitlement. ``key`` is the
@@ -49,6 +50,7 @@ def create(
     Raises:
         InvalidInputError: a plan that is not on offer, an unknown item, phase or zone, terms that
             cannot be read, a cadence that does not divide.
+        InvalidDraftError, UnpublishableError: the document, with all that is wrong.
         FeatureTakenError: another subscription of the customer sells one of its features.
         PeriodClosedError: it would start in a closed period.
         IdempotencyConflictError: the key stands for another subscription.
@@ -60,6 +62,7 @@ def create(
             return known
         at = note["at"]
         from_ = starts_at or at
+        plan = choosing.version_of(plan, customer=customer, at=at, from_=from_)
         choosing.check_plan(plan, customer=customer, at=at, from_=from_)
         subscription = Subscription.objects.create(
             book_id=customer.book_id,
@@ -123,7 +126,7 @@ def _known(customer: Customer, note: Note, request: Mapping[str, Any]) -> Subscr
 
 
 def _request(
-    plan: PlanVersion,
+    plan: PlanVersion | Document,
     customer: Customer,
     starts_at: datetime | None,
     billing_anchor: datetime | None,
@@ -133,7 +136,7 @@ def _request(
     asked: dict[str, Any] = documents.plain(
         {
             "customer": customer.pk,
-            "plan": plan.pk,
+            "plan": choosing.named(plan),
             "starts_at": starts_at,
             "billing_anchor": billing_anchor,
             "overrides": overrides,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +19,7 @@ from ledger.models import Book
 from ledger.money import text
 
 _PATCH: Final = frozenset({"key", "phase", *PATCHED})
+_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CARD: Final = frozenset({*_PATCH, "feature"})
 
 
@@ -139,7 +141,7 @@ def _fields(field: str, sent: Document, known: frozenset[str]) -> dict[str, Any]
             raise InvalidInputError(field=f"{field}.{name}", value=sent[name], remedy=remedy)
     found: dict[str, Any] = plain(sent)
     found["key"], found["phase"] = found.get("key") or "", found.get("phase") or ""
-    for name in ("key", "phase", "name", "billing_cadence", "payment_term", "feature"):
+    for name in ("key", "phase", "name", "billing_cadence", "payment_term"):
         if not isinstance(found.get(name) or "", str):
             raise InvalidInputError(
                 field=f"{field}.{name}", value=found[name], remedy="send a text"
@@ -162,12 +164,20 @@ def _check_pace(field: str, found: dict[str, Any], plan: Duration) -> None:
         inputs.choice(f"{field}.payment_term", term, PlanRateCard.Term.values)
 
 
-def _feature(field: str, key: str | None, book: Book, catalogue: Catalogue) -> Feature | None:
-    if not key:
+def _feature(field: str, named: Any, book: Book, catalogue: Catalogue) -> Feature | None:
+    """Return a feature by its key, or by an object with its key or id."""
+    if not named:
         return None
-    feature = Feature.objects.filter(book=book, key=key).select_related("meter__unit").first()
-    if feature is None:
-        remedy = "name a feature of the book"
-        raise InvalidInputError(field=field, value=key, remedy=remedy)
+    reference = {"key": named} if isinstance(named, str) else named
+    features = Feature.objects.filter(book=book).select_related("meter__unit")
+    feature = None
+    if isinstance(reference, dict):
+        number = str(reference.get("id") or "")
+        key = str(reference.get("key") or "")
+        named_by = {"pk": int(number)} if _ID.fullmatch(number) else {"key": key}
+        feature = features.filter(**named_by).first()
+    if feature is None or feature.archived_at is not None:
+        remedy = "name a feature of the book, that is not archived, by its key or id"
+        raise InvalidInputError(field=field, value=named, remedy=remedy)
     catalogue.know_feature(feature)
     return feature

@@ -108,8 +108,11 @@ def _lanes(event: Event) -> Iterator[str]:
     elif event.kind is Kind.EDITED:
         for name in ("add", "remove", "replace"):
             yield from (f"item {entry['key']}" for entry in event.content.get(name, ()))
-    elif _is_of_the_whole(event):
-        yield "whole"
+    else:
+        if event.kind in PLANS:
+            yield "plan"
+        if _is_of_the_whole(event):
+            yield "whole"
 
 
 def _is_of_the_whole(event: Event) -> bool:

@@ -7,10 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from billing.models import Charge, Meter, Rate, Subscription, SubscriptionItem
+from billing.plans.entitlements import check_entitlement
+from billing.plans.facts import FeatureFacts, Rules
+from billing.plans.versions import meter_facts
 from billing.rating import terms
 from billing.rating.problems import InvalidTermsError
 from billing.subscriptions.errors import BegunError, FeatureTakenError
-from billing.subscriptions.timeline import Span
+from billing.subscriptions.timeline import Origin, Span
+from ledger import durations
 from ledger.errors import InvalidInputError
 
 _COMPARED: Final = (
@@ -102,6 +106,25 @@ def _check_without_usage(span: Span, kept: int) -> None:
     terms.parse(card.terms, scale=0, kept=kept)
 
 
+def _check_allowance(field: str, span: Span, meters: Mapping[int, Meter]) -> None:
+    """Check an entitlement that no published plan has been checked for."""
+    card = span.sale.card
+    if card.entitlement is None or span.sale.origin not in {Origin.OVERRIDE, Origin.CUSTOM}:
+        return
+    rules = Rules()
+    meter = meters[card.meter_id] if card.meter_id is not None else None
+    feature = FeatureFacts(key=card.feature_key, meter=meter_facts(meter) if meter else None)
+    cadence = card.billing_cadence and durations.parse("billing_cadence", card.billing_cadence)
+    document = {"entitlement": card.entitlement, "feature": card.feature_key or None}
+    check_entitlement(rules, document, feature, cadence or None)
+    for problem in rules.problems:
+        raise InvalidInputError(
+            field=f"{field}.{problem.field}",
+            value=problem.attributes.get("value", ""),
+            remedy=problem.message,
+        )
+
+
 def _is_same(row: SubscriptionItem, span: Span) -> bool:
     wanted = _columns(span)
     return all(getattr(row, name) == wanted[name] for name in _COMPARED)
@@ -157,6 +180,7 @@ def _add(
         return
     for span in spans:
         check_terms(f"items.{span.key}", span, meters, subscription.asset.scale)
+        _check_allowance(f"items.{span.key}", span, meters)
     priced = [span for span in spans if span.sale.card.is_usage]
     rates = Rate.objects.bulk_create(_rate(subscription, span, at) for span in priced)
     rate_of = {(span.key, span.starts_at): rate for span, rate in zip(priced, rates, strict=True)}

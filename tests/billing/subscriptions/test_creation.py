@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from billing.models import Rate, Subscription, SubscriptionEvent, SubscriptionItem
+from billing.models import Plan, Rate, Subscription, SubscriptionEvent, SubscriptionItem
+from billing.plans.errors import InvalidDraftError, UnpublishableError
 from billing.subscriptions import changes
 from billing.subscriptions.errors import FeatureTakenError
 from billing.subscriptions.timeline import Status
@@ -109,7 +110,6 @@ def test_negotiated_terms_replace_what_the_plan_says(shop):
             "phase": "main",
             "price": {"type": "flat", "amount": "8"},
             "discounts": {"percentage": 5},
-            "entitlement": {"type": "boolean"},
         }
     ]
 
@@ -119,7 +119,6 @@ def test_negotiated_terms_replace_what_the_plan_says(shop):
     assert (trial.origin, main.origin) == ("plan", "override")
     assert items(subscription) == ["base 0 01-01 → 01-15", "base 8 01-15 →"]
     assert main.terms["discounts"] == {"percentage": 5}
-    assert main.entitlement == {"type": "boolean"}
 
 
 def test_the_history_says_who_and_why(shop):
@@ -287,11 +286,26 @@ def test_a_free_card_with_a_meter_prices_its_usage_at_nothing(shop):
     assert item.rate.terms["price"] == {"type": "free"}
 
 
-def test_an_allowance_belongs_to_the_item(shop):
-    allowance = {"type": "metered", "issue_after_reset": "1000"}
+def test_an_allowance_belongs_to_the_item_and_can_be_negotiated(shop):
+    allowance = {"type": "metered", "limit": "1000"}
     plan = shop.plan(stage("main", usage("1", entitlement=allowance)))
+    more = {"type": "metered", "limit": "5000"}
 
     assert shop.subscribe(plan).items.get().entitlement == allowance
+    negotiated = shop.subscribe(plan, overrides=[{"key": "tokens", "entitlement": more}])
+    assert negotiated.items.get().entitlement == more
+    assert negotiated.items.get().terms == shop.subscribe(plan).items.get().terms
+
+
+def test_an_allowance_that_cannot_be_is_refused(shop):
+    plan = shop.plan(stage("main", usage("1")))
+
+    with pytest.raises(InvalidInputError) as refused:
+        shop.subscribe(
+            plan, overrides=[{"key": "tokens", "entitlement": {"type": "metered", "limit": "-1"}}]
+        )
+
+    assert refused.value.field == "items.tokens.entitlement.limit"
 
 
 def test_the_asset_is_the_plan_s(shop):
@@ -308,3 +322,55 @@ def test_an_anchor_may_lie_before_the_start(shop):
     )
 
     assert subscription.billing_anchor < subscription.starts_at
+
+
+CUSTOM = {
+    "currency": "USD",
+    "billing_cadence": "P1M",
+    "phases": [
+        {
+            "key": "main",
+            "name": "Main",
+            "rate_cards": [
+                {
+                    "key": "base",
+                    "name": "Base",
+                    "price": {"type": "flat", "amount": "99.50"},
+                    "billing_cadence": "P1M",
+                    "payment_term": "in_advance",
+                }
+            ],
+        }
+    ],
+}
+
+
+def test_a_customer_may_have_a_plan_of_its_own(shop):
+    customer = shop.customer()
+
+    subscription = shop.subscribe(CUSTOM, customer=customer, key="deal")
+    again = shop.subscribe(CUSTOM, customer=customer, key="deal", at=JANUARY + DAY)
+
+    assert again == subscription
+    assert items(subscription) == ["base 99.50 01-01 →"]
+    assert subscription.plan_version.plan.customer == customer
+    assert Plan.objects.count() == 1
+
+
+def test_another_customer_s_own_plan_is_refused(shop):
+    own = shop.subscribe(CUSTOM, starts_at=JANUARY - DAY).plan_version
+
+    with pytest.raises(InvalidInputError, match="another customer's"):
+        shop.subscribe(own)
+
+
+def test_a_plan_of_its_own_is_checked_like_any_other(shop):
+    phase = CUSTOM["phases"][0]
+    odd = {**phase["rate_cards"][0], "billing_cadence": "P10D"}
+
+    with pytest.raises(UnpublishableError, match="billing_cadence"):
+        shop.subscribe({**CUSTOM, "phases": [{**phase, "rate_cards": [odd]}]})
+    with pytest.raises(InvalidDraftError, match="currency"):
+        shop.subscribe({**CUSTOM, "currency": ""})
+
+    assert not Plan.objects.exists()
