@@ -51,6 +51,7 @@ STATUS: Final[dict[type[DomainError], int]] = {
 }
 _RETRY_SECONDS: Final = "1"
 _SHOWN: Final = 80  # characters of a refused value
+_LISTED: Final = {"problems", "field", "value", "remedy"}  # facts that the errors say
 # Serialization failure, deadlock, lock not available, cancelled, shut down, too many connections.
 _PASSING: Final = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}
 
@@ -223,7 +224,10 @@ def _of_domain(error: DomainError, request: HttpRequest) -> tuple[int, dict[str,
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
     errors: list[dict[str, Any]] = []
     facts: Mapping[str, object] | None = error.facts
-    if isinstance(error, InvalidInputError):
+    if isinstance(several := error.facts.get("problems"), tuple):
+        errors = [_problem(each) for each in several]
+        facts = {name: value for name, value in error.facts.items() if name not in _LISTED}
+    elif isinstance(error, InvalidInputError):
         errors = [_error(error.field, error.value, error.code, error.remedy)]
         facts = None
     elif isinstance(field := error.facts.get("field"), str):
@@ -285,6 +289,11 @@ def _inside(data: Any, name: Any) -> Any:
 def _error(field: str, value: object, code: str, detail: str) -> dict[str, Any]:
     shown = None if value is None or value == "" else _shown(value)
     return {"field": field, "value": shown, "code": code, "detail": detail}
+
+
+def _problem(found: Any) -> dict[str, Any]:
+    """Return one of several things wrong, whichever package found it."""
+    return _error(found.field, found.attributes.get("value"), found.code, found.message)
 
 
 def _shown(value: object) -> str:

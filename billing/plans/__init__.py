@@ -1,0 +1,1 @@
+"""What is offered: plans and add-ons, drafted as documents, checked, published, frozen."""
