@@ -20,7 +20,7 @@ from django.db import connection
 
 from billing.metering import readings
 from billing.metering.facts import Fact
-from billing.metering.series_accounts import product_of
+from billing.metering.naming import product_of
 from billing.models import Meter, Rate
 from ledger.money import ZERO, add, text
 from ledger.verification import Disagreement

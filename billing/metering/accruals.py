@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
 from billing.metering.aggregations import Running
 from billing.metering.takings import Takings
+from billing.rating.free_events import EventState
 from ledger import arrays
 
 
@@ -40,6 +41,8 @@ class OpenAccrual:
     amount: Decimal
     cost: Decimal
     takings: Takings
+    priced: Mapping[str, Any] = field(default_factory=dict)  # what event prices remember, written
+    events: EventState | None = None  # and read, as far as the price looks at events
 
 
 def lock(scales: dict[Series, int]) -> dict[Series, OpenAccrual]:
@@ -70,7 +73,7 @@ def save(accruals: Iterable[OpenAccrual]) -> None:
                 arrays.exact([a.amount for a in rows]),
                 arrays.exact([a.cost for a in rows]),
                 arrays.whole([a.running.count for a in rows]),
-                arrays.texts([_state(a.running) for a in rows]),
+                arrays.texts([_state(a) for a in rows]),
                 arrays.texts([str(a.takings) for a in rows]),
             ],
         )
@@ -114,20 +117,27 @@ def _locked(found: Mapping[int, Series], scales: Mapping[Series, int]) -> dict[S
         cursor.execute(_LOCK, [arrays.whole(found)])
         for accrual_id, quantity, amount, cost, events, state, taken in cursor.fetchall():
             series = found[accrual_id]
-            running = Running.load(json.loads(state)) if state != "{}" else Running()
+            held = json.loads(state) if state != "{}" else {}
+            running = Running.load(held) if held else Running()
             running.scale, running.value, running.count = scales[series], quantity, events
-            accruals[series] = OpenAccrual(accrual_id, running, amount, cost, Takings(taken))
+            accruals[series] = OpenAccrual(
+                accrual_id, running, amount, cost, Takings(taken), held.get(_PRICED, {})
+            )
     return accruals
 
 
-def _state(running: Running) -> str:
-    """Write what the columns don't say: an average's total, the latest reading's time."""
-    if not running.total and not running.latest_key:
-        return "{}"
-    kept = {k: v for k, v in running.dump().items() if k not in ("value", "count", "scale")}
-    return json.dumps(kept)
+def _state(accrual: OpenAccrual) -> str:
+    """Write what the columns don't say: an average's total, the latest reading, events' prices."""
+    running, priced = accrual.running, accrual.priced
+    if accrual.events is not None:
+        priced = accrual.events.dump()
+    kept: dict[str, Any] = {_PRICED: priced} if priced else {}
+    if running.total or running.latest_key:
+        kept |= {k: v for k, v in running.dump().items() if k not in ("value", "count", "scale")}
+    return json.dumps(kept) if kept else "{}"
 
 
+_PRICED: Final = "priced"
 _FIND: Final = """
     SELECT a.id, s.place
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) WITH ORDINALITY

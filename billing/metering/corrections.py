@@ -7,35 +7,29 @@ from, last in first out: the event's own first, then those of its series.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
-from billing.metering import accruals, recording, snapshot, unique_values, writing
-from billing.metering.accruals import Series
-from billing.metering.aggregations import RETRACT, Reading, recompute
+from billing.metering import accruals, recording, retracting, snapshot, unpriced_models, writing
+from billing.metering.attribution import items_of
+from billing.metering.compiling import CompiledMeter, compiled
 from billing.metering.facts import Fact
-from billing.metering.history import fact_of, facts_of, standing
 from billing.metering.ingest import latest_at, untimely
 from billing.metering.measuring import Measured, measure
-from billing.metering.recording import Item, OpenSeries
 from billing.metering.repetition import repetitions
-from billing.metering.snapshot import CompiledMeter
-from billing.models import Accrual, Correction, Meter, Rate, UsageBatch, UsageEvent
+from billing.models import Accrual, Correction, Meter, UsageEvent
 from ledger.errors import (
     ConflictError,
     IdempotencyConflictError,
     InvalidInputError,
     TransientError,
 )
-from ledger.ids import head_of, is_house
+from ledger.ids import head_of
 from ledger.integrity import refusals
-from ledger.models import Book, Entry
+from ledger.models import Book
 
 _ATTEMPTS: Final = 3
 
@@ -192,7 +186,7 @@ def _meters(event: UsageEvent, event_type: str) -> list[CompiledMeter]:
         meters = meters.filter(pk__in=counted)
     else:
         meters = meters.filter(archived_at=None, created_at__lte=event.received_at)
-    return [snapshot.compiled(meter) for meter in meters.select_related("unit", "book")]
+    return [compiled(meter) for meter in meters.select_related("unit", "book")]
 
 
 def _owners(
@@ -224,19 +218,16 @@ def _post(
 ) -> None:
     book, at = correction.book, correction.corrected_at
     terms = catalogue.terms_of(owners.values())
-    leaving = list(_leaving(event))
-    arriving = recording.items_of(
-        catalogue=catalogue, numbered=numbered, owners=owners, terms=terms
-    )
+    leaving = list(retracting.leaving(event, catalogue, terms))
+    arriving = items_of(catalogue=catalogue, numbered=numbered, owners=owners, terms=terms)
     work = recording.open_work(
         catalogue=catalogue, items=arriving, terms=terms, at=at, leaving=leaving
     )
-    work.own = _paid_from(event)
+    paid = retracting.paid_by(event, leaving)
+    work.own = paid.payers
     for item in leaving:
-        if change := _retract(item, event):
-            recording.charge(item, change, work)
-    for item in arriving:
-        recording.apply(item, work)
+        retracting.take_back(item, event, paid, work)
+    recording.apply_all(arriving, work)
     kind, key = "correction", f"correction:{correction.key}"
     digest = writing.digest_of(numbered) if numbered else None
     correction.transaction_ids = recording.post(
@@ -260,69 +251,4 @@ def _post(
             moved=recording.moved_by(arriving),
             received_at=at,
         )
-
-
-def _leaving(event: UsageEvent) -> Iterator[Item]:
-    """Read the event again with the meters and rates that it moved when it came."""
-    fact = fact_of(event)
-    moved = (
-        Accrual.objects.filter(pk__in=event.accrual_ids)
-        .select_related("meter__unit")
-        .order_by("meter__key")  # as they came
-    )
-    rates = Rate.objects.in_bulk([a.rate_id for a in moved if a.rate_id])
-    for accrual in moved:
-        [reading] = measure(fact.data, [snapshot.compiled(accrual.meter)])
-        rate = rates.get(accrual.rate_id or 0)
-        yield Item(
-            event_id=event.pk,
-            at=event.occurred_at,
-            order_key=fact.name,
-            measure=reading,
-            of=OpenSeries(
-                Series(
-                    accrual.customer_id, accrual.meter_id, accrual.rate_id, accrual.period_start
-                ),
-                reading.meter,
-                snapshot.dated_of(rate) if rate else None,
-                rate.asset_id if rate else 0,
-            ),
-        )
-
-
-def _retract(item: Item, event: UsageEvent) -> Decimal:
-    accrual, reading = item.of.accrual, item.measure
-    is_last = reading.text is not None and unique_values.forget(
-        accrual_id=accrual.id, value=reading.text
-    )
-    aggregation = reading.meter.aggregation
-    change = RETRACT[aggregation](accrual.running, reading.value, item.at, item.order_key, is_last)
-    if change is None:
-        change = recompute(aggregation, accrual.running, _remaining(item, accrual.id, event))
-    return change
-
-
-def _remaining(item: Item, accrual_id: int, event: UsageEvent) -> Iterator[Reading]:
-    """Read what is left of a series: its events that stand, without the one taken back."""
-    series = item.of.series
-    events = UsageEvent.objects.filter(
-        customer_id=series.customer_id,
-        occurred_at__gte=series.period_start,
-        accrual_ids__contains=[accrual_id],
-    ).exclude(pk=event.pk)
-    for at, fact in facts_of(standing(events)):
-        [reading] = measure(fact.data, [item.measure.meter])
-        yield Reading(reading.value, reading.text, at, fact.name)
-
-
-def _paid_from(event: UsageEvent) -> dict[tuple[int, int], list[tuple[int, Decimal]]]:
-    """Return which customers' accounts an event has paid from, by revenue account, in order."""
-    batch = UsageBatch.objects.get(pk=head_of(event.pk))
-    own = defaultdict[tuple[int, int], list[tuple[int, Decimal]]](list)
-    if batch.transaction_ids:
-        for entry in Entry.objects.of(*batch.transaction_ids).filter(source_id=event.pk):
-            if not is_house(entry.debit_account_id):
-                own[event.pk, entry.credit_account_id].append(
-                    (entry.debit_account_id, entry.amount)
-                )
-    return own
+        unpriced_models.note(book_id=book.pk, items=arriving)

@@ -34,31 +34,42 @@ class Payer:
     unbilled_id: int
     overdraft_id: int
     room: Decimal | None  # what may still stand unbilled; None: without limit
-    is_credit_only: bool
     known: Mapping[int, Lot]  # the lots of all payers of the batch, by account
 
     def pay(
-        self, amount: Decimal, at: datetime, feature: str, takings: Takings
+        self,
+        amount: Decimal,
+        at: datetime,
+        feature: str,
+        takings: Takings,
+        is_credit_only: bool = False,
     ) -> list[tuple[int, Decimal]]:
-        """Take an amount above zero, note it, and return what each account gives, in order."""
+        """
+        Take an amount above zero, note it, and return what each account gives, in order.
+
+        With ``is_credit_only``, what credit does not cover is not put on account.
+        """
         parts: list[tuple[int, Decimal]] = []
-        if takings.is_owing and (again := self._taken_again(amount, takings)):
+        if takings.is_owing and (again := self._taken_again(amount, takings, is_credit_only)):
             parts.append((self.unbilled_id, again))
             amount = subtract(amount, again)
-        parts += self._allocated(amount, at, feature)
+        parts += self._allocated(amount, at, feature, is_credit_only)
         for account_id, part in parts:
             takings.push(account_id, part)
         return parts
 
-    def _taken_again(self, amount: Decimal, takings: Takings) -> Decimal:
+    def _taken_again(self, amount: Decimal, takings: Takings, is_credit_only: bool) -> Decimal:
         """Take what was given back before anything had come: it stands to the account's credit."""
         again = min(amount, takings.owed_to(self.unbilled_id))
-        if again and self.room is not None and not self.is_credit_only:
-            again = min(again, max(self.room, ZERO))
+        if again and self.room is not None:
+            if not is_credit_only:
+                again = min(again, max(self.room, ZERO))
             self.room = subtract(self.room, again)
         return again
 
-    def _allocated(self, amount: Decimal, at: datetime, feature: str) -> list[tuple[int, Decimal]]:
+    def _allocated(
+        self, amount: Decimal, at: datetime, feature: str, is_credit_only: bool
+    ) -> list[tuple[int, Decimal]]:
         parts: list[tuple[int, Decimal]] = []
         if self.lots:
             for lot, taken in burndown.allocate(self.lots, amount, at, feature):
@@ -66,6 +77,8 @@ class Payer:
                 amount = subtract(amount, taken)
         if not amount:
             return parts
+        if is_credit_only:
+            return [*parts, (self.overdraft_id, amount)]
         if self.room is None:
             return [*parts, (self.unbilled_id, amount)]
         owed = min(amount, max(self.room, ZERO))
@@ -102,7 +115,7 @@ class Payer:
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that goes back to an account available again within this batch."""
         if account_id == self.unbilled_id:
-            if self.room is not None and not self.is_credit_only:
+            if self.room is not None:
                 self.room = add(self.room, amount)
         elif lot := self.known.get(account_id):
             lot.remaining = add(lot.remaining, amount)
@@ -153,13 +166,11 @@ def open_purse(
     purse = Purse(candidates=candidates)
     for customer_id, asset_id in pairs:
         unbilled_id, overdraft_id = owing[customer_id, asset_id]
-        is_credit_only = terms[customer_id].is_credit_only
         purse.payers[customer_id, asset_id] = Payer(
             lots=candidates.pool(customer_id, asset_id),
             unbilled_id=unbilled_id,
             overdraft_id=overdraft_id,
-            room=ZERO if is_credit_only else _room(funds[unbilled_id], terms[customer_id]),
-            is_credit_only=is_credit_only,
+            room=_room(funds[unbilled_id], terms[customer_id]),
             known=candidates.lots,
         )
     limits.bound(

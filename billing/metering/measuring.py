@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from billing.metering import paths
 from billing.metering.aggregations import UNIQUE_COUNT
+from billing.metering.compiling import CompiledMeter
 from billing.metering.facts import Fact
-from billing.metering.snapshot import CompiledMeter
-from billing.rating.match import Labels
+from billing.rating.filters import Labels
 from ledger.errors import InvalidInputError
 from ledger.money import ONE, ZERO
 

@@ -12,51 +12,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from decimal import Decimal, DecimalException
+from typing import Final
 
-from billing.metering import accruals, unique_values, writing
+from billing.metering import accruals, minimums, unique_values, unpriced_models, writing
 from billing.metering.accruals import OpenAccrual, Series
-from billing.metering.aggregations import AVG, LATEST, MIN, UNIQUE_COUNT
-from billing.metering.funding import Payer, Purse, open_purse
-from billing.metering.measuring import Measure, Measured
-from billing.metering.series_accounts import Sold, open_accounts
-from billing.metering.snapshot import CompiledMeter, SeriesAccounts, Snapshot, Terms
-from billing.rating.match import Dated
+from billing.metering.aggregations import UNIQUE_COUNT
+from billing.metering.attribution import Item, items_of
+from billing.metering.funding import Purse, open_purse
+from billing.metering.measuring import Measured
+from billing.metering.series_accounts import Sold, open_accounts, open_cost_accounts
+from billing.metering.snapshot import Snapshot, Terms
+from billing.rating.free_events import EventState
+from billing.rating.match import Cost
 from ledger import bulk
+from ledger.errors import PrecisionError
 from ledger.models import Book
-from ledger.money import ZERO, subtract
+from ledger.money import ZERO, add, subtract
 from ledger.moves import Move, Posting
-from ledger.periods import Period, month_of
 from wallets.burndown import BURN_ORDER_VERSION
 
-_MAY_FALL: Final = frozenset({AVG, LATEST, MIN})  # by an event; others by a value below zero
 _MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
-
-
-@dataclass(slots=True, eq=False)
-class OpenSeries:
-    """A series that a batch moves; ``open_work`` locks it and lays at hand all that it moves."""
-
-    series: Series
-    meter: CompiledMeter
-    rate: Dated | None
-    asset_id: int  # what its price is in; 0 when nothing prices it
-    accrual: OpenAccrual = field(init=False)
-    accounts: SeriesAccounts = field(init=False)
-    payer: Payer | None = field(init=False)
-    moves: list[Move] = field(init=False)  # of its month; other series add to it, too
-
-
-class Item(NamedTuple):
-    """One reading that moves one series."""
-
-    event_id: int
-    at: datetime
-    order_key: str  # settles which of two readings at one time is the latest
-    measure: Measure
-    of: OpenSeries
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +41,7 @@ class Work:
 
     accruals: dict[Series, OpenAccrual]
     purse: Purse
+    cost_accounts: Mapping[str, tuple[int, int]]  # of cost and of what is owed, by supply
     fresh: set[tuple[int, str]] = field(default_factory=set)  # unique values not seen before
     # What events that are taken back have paid from, by event and revenue account.
     own: dict[tuple[int, int], list[tuple[int, Decimal]]] = field(default_factory=dict)
@@ -88,8 +65,7 @@ def record(
     terms = catalogue.terms_of({owners[m.fact.subject] for m in numbered.values()})
     items = items_of(catalogue=catalogue, numbered=numbered, owners=owners, terms=terms)
     work = open_work(catalogue=catalogue, items=items, terms=terms, at=received_at)
-    for item in items:
-        apply(item, work)
+    apply_all(items, work)
     digest = writing.digest_of(numbered)
     posted = post(book=book, key=f"usage:{batch_id}", kind="usage", work=work, evidence=digest)
     accruals.save(work.accruals.values())
@@ -108,43 +84,9 @@ def record(
         moved=moved_by(items),
         received_at=received_at,
     )
+    if catalogue.costs is not None and catalogue.costs.looks_up_models:
+        unpriced_models.note(book_id=book.pk, items=items)
     return posted
-
-
-def items_of(
-    *,
-    catalogue: Snapshot,
-    numbered: Mapping[int, Measured],
-    owners: Mapping[str, int],
-    terms: Mapping[int, Terms],
-) -> list[Item]:
-    """Attribute every reading to its series, in the order the events happened."""
-    zone = ZoneInfo(catalogue.zone)
-    month: Period | None = None
-    known: dict[tuple[int, int, int], OpenSeries] = {}  # of the month
-    items = []
-    for event_id, measured in sorted(numbered.items(), key=_occurred_at):
-        fact, _, _, at, measures = measured
-        if month is None or not month.starts_at <= at < month.ends_at:
-            month, known = month_of(at, zone), {}
-        customer_id = owners[fact.subject]
-        card_id = terms[customer_id].rate_card_id
-        for reading in measures:
-            meter = reading.meter
-            rate = catalogue.rates[card_id].find(meter.id, reading.labels, at) if card_id else None
-            named = (customer_id, meter.id, rate.id if rate else 0)
-            opened = known.get(named)
-            if opened is None:
-                series = Series(customer_id, meter.id, rate.id if rate else None, month.starts_at)
-                asset_id = catalogue.assets[card_id] if rate and card_id else 0
-                opened = known[named] = OpenSeries(series, meter, rate, asset_id)
-            order_key = fact.name if meter.aggregation == LATEST else ""
-            items.append(Item(event_id, at, order_key, reading, opened))
-    return items
-
-
-def _occurred_at(numbered: tuple[int, Measured]) -> datetime:
-    return numbered[1].occurred_at
 
 
 def open_work(
@@ -162,6 +104,7 @@ def open_work(
     """
     touched = [*leaving, *items]
     series = list({id(item.of): item.of for item in touched}.values())
+    minimums.fall_due(series, at)
     opened = accruals.lock({one.series: one.meter.scale for one in series})
     times = [item.at for item in touched] or [at]
     purse = open_purse(
@@ -178,12 +121,19 @@ def open_work(
         sold={one.series: Sold(one.meter, one.rate, one.asset_id) for one in series},
         at=at,
     )
-    work = Work(accruals=opened, purse=purse)
+    supplies = {item.cost.supply for item in touched if type(item.cost) is Cost}
+    work = Work(
+        accruals=opened,
+        purse=purse,
+        cost_accounts=open_cost_accounts(catalogue=catalogue, supplies=supplies, at=at),
+    )
     for one in series:
         one.accrual = opened[one.series]
+        if one.events is not None and one.accrual.events is None:
+            one.accrual.events = EventState.load(one.accrual.priced, one.events.free_events)
         one.accounts = accounts[one.series]
         one.payer = purse.payers.get((one.series.customer_id, one.asset_id))
-        one.moves = work.moves[one.series.period_start]
+        one.moves = work.moves[one.month]
     work.fresh = unique_values.see(
         (item.of.accrual.id, item.measure.text) for item in items if item.measure.text is not None
     )
@@ -196,39 +146,68 @@ def _may_go_back(
     """Return the accounts that gave to a series which these items may lower."""
     falling = {item.of for item in leaving}
     for item in items:
-        if item.of.meter.aggregation in _MAY_FALL or item.measure.value < ZERO:
+        if item.of.may_fall or item.measure.value < ZERO:
             falling.add(item.of)
     return {number for one in falling for number in opened[one.series].takings.accounts}
 
 
+def apply_all(items: Iterable[Item], work: Work) -> None:
+    """
+    Take readings into their series, in order.
+
+    Raises:
+        PrecisionError: what they come to is more than the ledger keeps.
+    """
+    try:
+        for item in items:
+            apply(item, work)
+    except DecimalException:
+        raise PrecisionError(remedy="send a smaller value") from None
+
+
 def apply(item: Item, work: Work) -> None:
     """Take one reading into its series, and note the moves it makes."""
-    _, at, order_key, (meter, value, text, _), of = item
-    is_new = meter.aggregation == UNIQUE_COUNT and (of.accrual.id, text) in work.fresh
+    _, at, name, (meter, value, text, labels), of, cost = item
+    accrual = of.accrual
+    is_new = meter.aggregation == UNIQUE_COUNT and (accrual.id, text) in work.fresh
     if is_new:
-        work.fresh.discard((of.accrual.id, text or ""))
-    change = meter.observe(of.accrual.running, value, at, order_key, is_new)
-    if change:
+        work.fresh.discard((accrual.id, text or ""))
+    change = meter.observe(accrual.running, value, at, name, is_new)
+    owed = None if cost is None else cost.of(change)
+    if of.events is not None and accrual.events is not None:
+        contribution = of.events.contribution(value, meter.named(labels), owed)
+        accrual.events.add(at, name, contribution)
+    if change or of.is_due_anyway:
         charge(item, change, work)
+        if owed and type(cost) is Cost:
+            owe(item, owed, work.cost_accounts[cost.supply])
 
 
 def charge(item: Item, change: Decimal, work: Work) -> None:
-    """Move what follows from a change of a series' quantity: units, price, provider cost."""
-    event_id, at, _, _, of = item
-    accrual, accounts, rate, moves = of.accrual, of.accounts, of.rate, of.moves
-    moves.append(_directed(accounts.consumed_id, accounts.metered_id, change, at, event_id))
+    """Move what follows from a change of a series: units and price."""
+    event_id, at, _, _, of, _ = item
+    accrual, rate = of.accrual, of.rate
+    if change:
+        accounts = of.accounts
+        of.moves.append(_directed(accounts.consumed_id, accounts.metered_id, change, at, event_id))
     if rate is None:
         return
-    quantity = accrual.running.value
-    amount = rate.price.amount(quantity)
+    if of.events is not None and accrual.events is not None:
+        amount = of.events.amount(accrual.running.value, accrual.events.contributed)
+    else:
+        amount = rate.price.amount(accrual.running.value)
+    if not accrual.running.count and of.item is None:
+        amount = ZERO  # a price list knows no start of a period: its usage is gone, and all of it
     due, accrual.amount = subtract(amount, accrual.amount), amount
     if due:
         _settle(item, due, work)
-    if rate.cost is not None and accounts.cost_id:
-        cost = rate.cost.amount(quantity)
-        owed, accrual.cost = subtract(cost, accrual.cost), cost
-        if owed:
-            moves.append(_directed(accounts.cost_id, accounts.accrued_cost_id, owed, at, event_id))
+
+
+def owe(item: Item, owed: Decimal, accounts: tuple[int, int]) -> None:
+    """Move what a provider is owed for a reading; less, if it is below zero."""
+    of = item.of
+    of.accrual.cost = add(of.accrual.cost, owed)
+    of.moves.append(_directed(*accounts, owed, item.at, item.event_id))
 
 
 def post(
@@ -267,11 +246,11 @@ def moved_by(items: Iterable[Item]) -> dict[int, str]:
 
 def _settle(item: Item, due: Decimal, work: Work) -> None:
     """Have the customer pay an amount, or give it back where it came from if it is negative."""
-    event_id, at, _, _, of = item
+    event_id, at, _, _, of, _ = item
     takings, revenue_id, payer = of.accrual.takings, of.accounts.revenue_id, of.payer
     assert payer is not None, "what is priced is paid by somebody"
     if due > 0:
-        for account_id, part in payer.pay(due, at, of.meter.feature_key, takings):
+        for account_id, part in payer.pay(due, at, of.feature_key, takings, of.is_credit_only):
             of.moves.append(Move(account_id, revenue_id, part, at, event_id))
         return
     own = work.own.get((event_id, revenue_id), ())

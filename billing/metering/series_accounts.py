@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from billing.metering.accruals import Series
-from billing.metering.snapshot import CompiledMeter, SeriesAccounts, Snapshot
+from billing.metering.compiling import CompiledMeter
+from billing.metering.naming import product_of
+from billing.metering.snapshot import SeriesAccounts, Snapshot
 from billing.rating.match import Dated
 from ledger import chart
 from ledger.chart import Spec
@@ -43,14 +45,23 @@ def open_accounts(
     return found | fresh
 
 
-def product_of(meter_key: str, match: Mapping[str, str]) -> str:
-    """Name what a rate sells: the meter, and the dimension values that the rate is for."""
-    return "/".join([meter_key, *(match[name] for name in sorted(match))])[:200]
-
-
-def supply_of(provider: str, product: str) -> str:
-    """Name what a provider is owed for."""
-    return (f"{provider}/{product}" if provider else product)[:200]
+def open_cost_accounts(
+    *, catalogue: Snapshot, supplies: Collection[str], at: datetime
+) -> dict[str, tuple[int, int]]:
+    """Return the accounts of cost and of what is owed for it, by what providers supply."""
+    if not supplies:
+        return {}
+    asset_id = catalogue.base_currency_id
+    assert asset_id is not None, "costs are in an asset"
+    pairs = {
+        supply: (
+            Spec(catalogue.book_id, None, "cost_of_revenue", asset_id, supply),
+            Spec(catalogue.book_id, None, "accrued_provider_cost", asset_id, supply),
+        )
+        for supply in supplies
+    }
+    numbers = chart.accounts((spec for pair in pairs.values() for spec in pair), at=at)
+    return {supply: (numbers[cost], numbers[owed]) for supply, (cost, owed) in pairs.items()}
 
 
 def _specs(catalogue: Snapshot, series: Series, what: Sold) -> list[Spec]:
@@ -63,10 +74,4 @@ def _specs(catalogue: Snapshot, series: Series, what: Sold) -> list[Spec]:
         return specs
     product = product_of(meter.key, rate.match)
     specs.append(Spec(book_id, None, "usage_revenue", what.asset_id, product))
-    if rate.cost is not None and catalogue.base_currency_id is not None:
-        supply = supply_of(rate.provider, product)
-        specs += [
-            Spec(book_id, None, purpose, catalogue.base_currency_id, supply)
-            for purpose in ("cost_of_revenue", "accrued_provider_cost")
-        ]
     return specs

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from threading import Lock
 from typing import Final, NamedTuple
 
 from django.db import connection
 
-from billing.metering import paths
-from billing.metering.aggregations import OBSERVE, Observe
-from billing.models import BillingProfile, Meter, Rate, RateCard
+from billing.costs import costbook
+from billing.metering import own_items
+from billing.metering.compiling import CompiledMeter, compiled, dated_of, dimensions_of
+from billing.metering.costs import LLM, Costs
+from billing.models import BillingProfile, Feature, Meter, Rate, RateCard
 from billing.rating.match import Dated, Rates
-from billing.rating.unit import Unit
 from ledger.errors import TransientError
 
 _REMEMBERED: Final = 500_000  # subjects; they come from outside and have no end
@@ -34,31 +34,13 @@ class Terms(NamedTuple):
     credit_limit: Decimal | None  # its own, never its parent's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledMeter:
-    """A meter, ready to read events."""
-
-    id: int
-    key: str
-    aggregation: str
-    observe: Observe
-    value_path: paths.Path | None  # none: only the event counts
-    dimension_paths: tuple[paths.Path, ...]
-    unit_id: int
-    scale: int
-    feature_key: str
-    created_at: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class SeriesAccounts:
-    """Account numbers; 0 where nothing is priced, or nothing costs."""
+    """Account numbers; 0 where nothing is priced."""
 
     consumed_id: int
     metered_id: int
     revenue_id: int = 0
-    cost_id: int = 0
-    accrued_cost_id: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +50,8 @@ class Snapshot:
     version: int
     book_id: int
     zone: str
-    base_currency_id: int | None
+    base_currency_id: int | None  # none: it is no asset, and no cost is posted
+    costs: Costs | None  # in the base currency
     meters: dict[str, list[CompiledMeter]]  # by event type
     rates: dict[int, Rates]  # by rate card
     assets: dict[int, int]  # rate card -> the asset its prices are in
@@ -132,6 +115,8 @@ def current(book_id: int) -> Snapshot:
 def forget() -> None:
     """Drop what is remembered (for tests that empty the database)."""
     _snapshots.clear()
+    own_items.forget()
+    costbook.forget()
 
 
 def _load(book_id: int, version: int) -> Snapshot:
@@ -143,16 +128,22 @@ def _load(book_id: int, version: int) -> Snapshot:
             by_type.setdefault(meter.event_type, []).append(compiled(meter))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT b.time_zone, a.id FROM ledger_book b"
+            "SELECT b.time_zone, a.id, a.scale, EXISTS ("
+            " SELECT FROM billing_feature f WHERE f.book_id = b.id AND f.unit_cost IS NOT NULL)"
+            " FROM ledger_book b"
             " LEFT JOIN ledger_asset a ON a.code = b.base_currency WHERE b.id = %s",
             [book_id],
         )
-        zone, base_currency_id = cursor.fetchone()
+        zone, base_currency_id, scale, has_costs = cursor.fetchone()
+    costs = None
+    if base_currency_id is not None:
+        costs = _costs(book_id, meters, scale) if has_costs else Costs([], {}, None, scale=scale)
     return Snapshot(
         version=version,
         book_id=book_id,
         zone=zone,
         base_currency_id=base_currency_id,
+        costs=costs,
         meters=by_type,
         rates=_rates(cards, meters),
         assets={card.pk: card.asset_id for card in cards},
@@ -160,46 +151,23 @@ def _load(book_id: int, version: int) -> Snapshot:
     )
 
 
-def compiled(meter: Meter) -> CompiledMeter:
-    """Make a meter ready to read events."""
-    return CompiledMeter(
-        id=meter.pk,
-        key=meter.key,
-        aggregation=meter.aggregation,
-        observe=OBSERVE[meter.aggregation],
-        value_path=paths.parse(meter.value_path) if meter.value_path else None,
-        dimension_paths=tuple(paths.parse(meter.dimensions[name]) for name in _names(meter)),
-        unit_id=meter.unit_id,
-        scale=meter.unit.scale,
-        feature_key=meter.feature_key,
-        created_at=meter.created_at,
-    )
-
-
-def _names(meter: Meter) -> list[str]:
-    return sorted(meter.dimensions)
-
-
 def _rates(cards: list[RateCard], meters: list[Meter]) -> dict[int, Rates]:
     dated: dict[int, list[Dated]] = {card.pk: [] for card in cards}
-    for rate in Rate.objects.filter(rate_card__in=cards):
+    rates = Rate.objects.filter(rate_card__in=cards)
+    for rate in rates.select_related("asset", "meter__unit"):
         assert rate.rate_card_id is not None, "it was asked for by its card"
         dated[rate.rate_card_id].append(dated_of(rate))
-    names = {meter.pk: _names(meter) for meter in meters}
-    return {card_id: Rates(rates, names) for card_id, rates in dated.items()}
+    names = {meter.pk: dimensions_of(meter) for meter in meters}
+    return {card_id: Rates(held, names) for card_id, held in dated.items()}
 
 
-def dated_of(rate: Rate) -> Dated:
-    """Return a rate as rating sees it."""
-    return Dated(
-        id=rate.pk,
-        meter_id=rate.meter_id,
-        price=Unit(unit_price=rate.unit_price.normalize()),
-        cost=None if rate.unit_cost is None else Unit(unit_price=rate.unit_cost.normalize()),
-        provider=rate.provider,
-        match=rate.match,
-        effective_from=rate.effective_from,
-    )
+def _costs(book_id: int, meters: list[Meter], scale: int) -> Costs:
+    found = Feature.objects.filter(book_id=book_id, meter__in=meters, unit_cost__isnull=False)
+    features = list(found)
+    has_models = any((feature.unit_cost or {})["type"] == LLM for feature in features)
+    by_id = {meter.pk: compiled(meter) for meter in meters}
+    book = costbook.load(book_id) if has_models else None
+    return Costs(features, by_id, book, scale=scale)
 
 
 def _terms(customers: list[int], default_card_id: int | None) -> dict[int, Terms]:

@@ -10,13 +10,48 @@ then the one written last (the greatest id).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
+from billing.rating.filters import Labels
 from billing.rating.price import Price
+from billing.rating.rated import Rated
+from ledger.money import MAX_DIGITS, ZERO, multiply
 
-Labels = tuple[str | None, ...]  # values of a meter's dimensions, in the meter's order
+VOLUME: Final = "volume"
+_EVEN: Final = Context(prec=2 * MAX_DIGITS, rounding=ROUND_HALF_EVEN)
 _KEPT: Final = 65_536  # combinations remembered; labels come from outside and have no end
+
+
+class Cost(NamedTuple):
+    """What a unit costs us, in the book's base currency, and the name of what we owe it for."""
+
+    unit: Decimal
+    supply: str
+    step: Decimal | None = None  # what amounts are rounded to, where they may be finer
+
+    def of(self, change: Decimal) -> Decimal | None:
+        """
+        Return what a change of quantity costs, half-even.
+
+        >>> Cost(Decimal("0.0005"), "acme", Decimal("0.001")).of(Decimal(3))
+        Decimal('0.002')
+        """
+        owed = multiply(self.unit, change)
+        return owed if self.step is None else _EVEN.quantize(owed, self.step)
+
+
+class Unpriced(NamedTuple):
+    """A model whose price nobody knows: its cost is not posted, it is listed."""
+
+    provider: str
+    model: str
+    token_type: str
+
+    def of(self, _change: Decimal) -> Decimal | None:
+        """Return nothing: a cost is never guessed."""
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +63,23 @@ class Dated:
     price: Price
     effective_from: datetime
     match: Mapping[str, str]  # dimension -> value; empty fits all
-    cost: Price | None = None  # what the provider charges us
-    provider: str = ""
+    rated: Rated | None = None  # the price again, if it is more than so much per unit
+    cost: Cost | None = None  # what the provider charges us
+
+    @property
+    def events(self) -> Rated | None:
+        """The price, if it looks at each event by itself."""
+        return self.rated if self.rated is not None and self.rated.basis == "events" else None
+
+    @property
+    def starting(self) -> Decimal:
+        """What is due before anything is used."""
+        return ZERO if self.rated is None else self.rated.starting
+
+    @property
+    def may_fall(self) -> bool:
+        """Whether more usage may cost less: a cheaper tier for all of it, free events."""
+        return self.rated is not None and (self.rated.type == VOLUME or self.rated.free_events > 0)
 
 
 class Rates:

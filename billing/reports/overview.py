@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from billing.metering.series_accounts import product_of, supply_of
+from billing.metering.naming import product_of, supply_of
 from billing.models import Rate
 from ledger import balances
 from ledger.models import Account, Book
