@@ -133,6 +133,9 @@ def _preview_text(case: bytes) -> dict[str, Any]:
         return preview(_decode(case))
     except msgspec.DecodeError as error:
         return problem([Problem("malformed_json", "", f"The case is no JSON: {error}.")])
+    except (ArithmeticError, RecursionError):
+        message = "A number is out of all bounds, or parts are nested without end."
+        return problem([Problem("malformed_json", "", message)])
 
 
 def problem(problems: Sequence[Problem]) -> dict[str, Any]:

@@ -193,5 +193,7 @@ def _written(number: int | float | Decimal) -> str:
 def _shown(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) < 2**53 else str(Decimal(value))[:_SHOWN]
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
     written = str(value)
     return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"

@@ -56,14 +56,15 @@ def parse(
     Decimal('2.50')
     """
     key = _key(document, scale, dimensions, aggregation, kept)
-    if (known := _parsed.get(key)) is not None:
+    if key is not None and (known := _parsed.get(key)) is not None:
         return known
     rated, found = _read(document, scale, dimensions, aggregation, kept)
     if rated is None:
         raise InvalidTermsError(problems=found)
     if len(_parsed) >= _REMEMBERED:
         _parsed.clear()
-    _parsed[key] = rated
+    if key is not None:
+        _parsed[key] = rated
     return rated
 
 
@@ -87,9 +88,13 @@ def problems(
 
 def _key(
     document: Object, scale: int, dimensions: Collection[str] | None, *rest: object
-) -> tuple[object, ...]:
+) -> tuple[object, ...] | None:
     named = None if dimensions is None else frozenset(dimensions)
-    return (json.dumps(document, default=repr), scale, named, *rest)
+    try:
+        written = json.dumps(document, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        return None  # no JSON: it is about to be refused
+    return (written, scale, named, *rest)
 
 
 def _read(

@@ -92,6 +92,27 @@ def test_terms_parse_exactly_when_they_have_no_problems(case):
     assert list(refused.value.problems) == found
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        b'{"currency": "USD", "quantity": 1, "price": {"type": "free", "\\ud800": 1}}',
+        b'{"currency": "USD", "quantity": 1e999999999999999999999, "price": {"type": "free"}}',
+        b'{"currency": "USD", "quantity": 1e999999, "price": {"type": "free"}}',
+        b'{"currency": "USD", "quantity": 1000000000000000000000000000000, "price": {}}',
+        b'{"currency": "USD", "quantity": "1", "price": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b"1",
+        b"[1]",
+        b"null",
+    ],
+)
+def test_what_no_case_can_be_is_answered(written):
+    [answer] = previews([written]).splitlines()
+
+    assert json.loads(answer)["errors"]
+
+
 @given(st.lists(st.binary(max_size=30) | garbage.map(lambda case: repr(case).encode())))
 def test_any_bytes_are_answered_line_by_line(written):
     answers = previews(written).splitlines()
