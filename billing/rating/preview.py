@@ -187,7 +187,7 @@ def _used(
     if held.get(events) is not None:
         listed = reader.items(held, events, "", _MOST_EVENTS) or ()
         found = [_event(reader, event, f"{events}[{place}]") for place, event in enumerate(listed)]
-        if total is not None and total != _total(event.value for event in found):
+        if found and total is not None and total != _total(event.value for event in found):
             message = f"It is not the sum of {events}: leave it out."
             reader.refuse("not_the_sum", quantity, message, value=text(total))
         return found
