@@ -15,9 +15,9 @@ from ledger.admin.display import figures
 from ledger.models import Asset
 from ledger.money import ONE, ZERO, multiply, text
 
-_WIDTH: Final = 760
-_HEIGHT: Final = 340
-_LEFT, _RIGHT, _TOP, _BASE = 74, 16, 22, 296
+_WIDTH: Final = 560
+_HEIGHT: Final = 320
+_LEFT, _RIGHT, _TOP, _BASE = 62, 14, 24, 276
 _TICKS: Final = 5
 _HEADROOM: Final = Decimal("1.08")
 _SHORT: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k"))

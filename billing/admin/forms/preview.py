@@ -24,7 +24,7 @@ from ledger.models import Asset
 from ledger.money import SCALE, text
 
 _MOST_EVENTS: Final = 1000
-_USUAL: Final = "1000"
+_USUAL: Final = 1000
 
 
 class SampleForm(forms.Form):
@@ -32,12 +32,12 @@ class SampleForm(forms.Form):
 
     prefix = "sample"
 
-    quantity = forms.CharField(initial=_USUAL, required=False)
+    quantity = forms.CharField(required=False)
     prior = forms.CharField(label="After", required=False)
     events = forms.IntegerField(
-        label="In so many events", initial=1, min_value=1, max_value=_MOST_EVENTS, required=False
+        label="In so many events", min_value=1, max_value=_MOST_EVENTS, required=False
     )
-    rate = forms.IntegerField(label="At rate", initial=1, min_value=1, required=False)
+    rate = forms.IntegerField(label="At rate", min_value=1, required=False)
     until = forms.DecimalField(label="Draw up to", min_value=0, required=False)
 
     SHOWN_FOR: Final = {"events": "percentage dynamic", "rate": "rate_table"}
@@ -46,6 +46,15 @@ class SampleForm(forms.Form):
         """Yield the fields, each with the price models it is for."""
         for bound in self:
             yield bound, self.SHOWN_FOR.get(bound.name, "")
+
+
+def usual(card: Mapping[str, Any]) -> dict[str, str]:
+    """Return a sample worth looking at: a thousand units, or a few as they are billed."""
+    units = card.get("unit_config") or {}
+    factor = card_document.whole(str(units.get("conversion_factor") or ""))
+    is_divided = units.get("operation") == "divide" and isinstance(factor, int)
+    quantity = int(factor) * 5 if is_divided else _USUAL
+    return {"quantity": str(quantity), "events": "1", "rate": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)

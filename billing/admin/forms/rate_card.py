@@ -10,7 +10,7 @@ from django import forms
 from django.db.models import Q
 
 from billing.admin.forms import card_document
-from billing.admin.forms.fields_of import Place, place_of
+from billing.admin.forms.fields_of import place_of
 from billing.admin.forms.rows import Column, RowsField, RowsWidget
 from billing.models import Feature, PlanRateCard, TaxCode
 from billing.rating.problems import Problem
@@ -56,6 +56,7 @@ class Shown:
     """A field as the page lays it out."""
 
     field: forms.BoundField
+    notes: list[str]
     shown_for: str
     is_wide: bool
 
@@ -63,8 +64,8 @@ class Shown:
 class RateCardForm(forms.Form):
     """Everything a rate card says. What is wrong with it, the rules of the catalogue say."""
 
-    name = _text("Name", "What documents print.")
-    key = _text("Key", "Small letters, digits and underscores; unique in its phase.")
+    name = _text("Name", "What documents print; empty is the feature's.")
+    key = _text("Key", "Empty is the feature's; unique in its phase.")
     description = _text("Description")
     feature = _choice("Feature", (), "What is sold; usage prices need one with a meter.")
     price_type = forms.ChoiceField(label="Price model", choices=_MODELS)
@@ -191,6 +192,9 @@ class RateCardForm(forms.Form):
         values = card_document.values(card)
         super().__init__(data, initial=values)
         self.card = card
+        self.has_row_problems = self.has_notes = False
+        # What is wrong with the saved draft, by field; a form that was sent has errors instead.
+        self.notes: dict[str, list[str]] = {}
         self._offer(book, values)
         named = card_document.dimensions_of(self.data if self.is_bound else values)
         self.dimension_names = named
@@ -230,9 +234,17 @@ class RateCardForm(forms.Form):
 
     def document(self) -> dict[str, Any]:
         """Return the rate card, with what the form does not show left as it was."""
-        written = card_document.document(self.cleaned_data)
+        written = card_document.document(self._named())
         kept = {name: value for name, value in self.card.items() if name not in _SHOWN}
         return {**kept, **written}
+
+    def _named(self) -> dict[str, Any]:
+        """Name a feature's rate card as the feature, unless it has a name of its own."""
+        given = dict(self.cleaned_data)
+        if (feature := self.chosen_feature) is not None:
+            given["key"] = given.get("key") or feature.key
+            given["name"] = given.get("name") or feature.name
+        return given
 
     def show(self, problems: Iterable[tuple[str, str]]) -> None:
         """Put problems, each with its path within the rate card, at their fields."""
@@ -241,26 +253,19 @@ class RateCardForm(forms.Form):
             widget = self.fields[place.field].widget if place.field in self.fields else None
             if isinstance(widget, RowsWidget) and place.row is not None:
                 widget.problems.setdefault((place.row, place.column), []).append(message)
-                self.has_row_problems = True
+                self.has_row_problems |= self.is_bound
+                self.has_notes |= not self.is_bound
             elif widget is not None:
-                self._say(place, message)
+                self._say(place.field, message)
             else:
-                self._say(Place("__all__"), f"{path}: {message}" if path else message)
+                self._say(None, f"{path}: {message}" if path else message)
 
-    def _say(self, place: Place, message: str) -> None:
+    def _say(self, field: str | None, message: str) -> None:
         if self.is_bound:
-            self.add_error(None if place.field == "__all__" else place.field, message)
+            self.add_error(field, message)
         else:
-            self.notes.setdefault(place.field, []).append(message)
-
-    has_row_problems = False
-
-    @property
-    def notes(self) -> dict[str, list[str]]:
-        """What is wrong with the saved draft, by field; a form that was sent has errors."""
-        if not hasattr(self, "_notes"):
-            self._notes: dict[str, list[str]] = {}
-        return self._notes
+            self.notes.setdefault(field or "all", []).append(message)
+            self.has_notes = True
 
     def sections(self) -> Iterator[tuple[str, list[Shown]]]:
         """Yield the parts of the page, each with its fields."""
@@ -270,7 +275,12 @@ class RateCardForm(forms.Form):
     def _shown(self, name: str) -> Shown:
         bound = self[name]
         is_wide = isinstance(bound.field, RowsField)
-        return Shown(field=bound, shown_for=self.SHOWN_FOR.get(name, ""), is_wide=is_wide)
+        return Shown(
+            field=bound,
+            notes=self.notes.get(name, []),
+            shown_for=self.SHOWN_FOR.get(name, ""),
+            is_wide=is_wide,
+        )
 
     class Media:
         css = {"all": ["billing/admin.css"]}
