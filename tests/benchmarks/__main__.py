@@ -13,8 +13,15 @@ from tests.benchmarks import database
 from tests.benchmarks.progress import say
 from tests.benchmarks.table import Line, written
 
-SECTIONS = ("ingest", "http", "file", "history")
-_QUICK = {"events": 40_000, "history": 220_000, "file_events": 50_000, "turns": 2}
+SECTIONS = ("ingest", "http", "file", "previews", "subscriptions", "history")
+_QUICK = {
+    "events": 40_000,
+    "history": 220_000,
+    "file_events": 50_000,
+    "turns": 2,
+    "subscriptions": 2_000,
+}
+_ON_AN_EMPTY_LEDGER = {"ingest", "http", "file", "previews", "subscriptions"}
 _SEEDS = {"ingest": 1, "http": 100, "file": 400}
 
 
@@ -25,7 +32,7 @@ def main() -> None:
     began, lines = time.monotonic(), []
     names = [database.NAME, *(f"{database.NAME}_{size}" for size in ("small", "large"))]
     try:
-        if {"ingest", "http", "file"} & set(options.only):
+        if _ON_AN_EMPTY_LEDGER & set(options.only):
             lines += _on_an_empty_ledger(options)
         if "history" in options.only:
             lines += _after_a_history(options)
@@ -45,7 +52,14 @@ def main() -> None:
 def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
     say("an empty ledger")
     database.make()
-    from tests.benchmarks import file_memory, http_speed, ingest_speed, world
+    from tests.benchmarks import (
+        file_memory,
+        http_speed,
+        ingest_speed,
+        preview_speed,
+        subscription_speed,
+        world,
+    )
 
     book, lines = world.make(), []
     if {"ingest", "http"} & set(options.only):
@@ -58,6 +72,12 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
     if "file" in options.only:
         say(f"a file of {options.file_events:,} events")
         lines += file_memory.measure(book, events=options.file_events, seed=_SEEDS["file"])
+    if "previews" in options.only:
+        say("previews by the command")
+        lines += preview_speed.measure()
+    if "subscriptions" in options.only:
+        say(f"a change of one subscription of {options.subscriptions:,}")
+        lines += subscription_speed.measure(many=options.subscriptions)
     return lines
 
 
@@ -73,6 +93,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=200_000, help="to ingest, and over HTTP")
     parser.add_argument("--history", type=int, default=10_000_000, help="entries")
     parser.add_argument("--file-events", type=int, default=2_000_000, help="events of the file")
+    parser.add_argument("--subscriptions", type=int, default=100_000, help="in the crowded book")
     parser.add_argument("--turns", type=int, default=15, help="between small and large history")
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")
