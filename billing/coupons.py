@@ -8,7 +8,7 @@ could be taken back and used again would have no limit.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -176,7 +176,7 @@ def _refusal(coupon: Coupon, subscription: Subscription, at: datetime) -> str:
     """Return why a coupon cannot be redeemed; nothing if it can."""
     redeemed = CouponRedemption.objects.filter(coupon=coupon)
     most, each = coupon.max_redemptions, coupon.max_redemptions_per_customer
-    rules = {
+    rules: dict[str, Callable[[], bool]] = {
         "other_book": lambda: coupon.book_id != subscription.book_id,
         "archived": lambda: coupon.archived_at is not None,
         "expired": lambda: coupon.expires_at is not None and coupon.expires_at <= at,

@@ -164,7 +164,7 @@ def _filter_problems(filters: Mapping[str, Any], meter: Meter) -> list[Problem]:
     return conditions.problems(_json(filters, "filters"), dimensions=meter.dimensions)
 
 
-def _cost_problems(cost: Object | None, meter: Meter | None) -> list[Problem]:
+def _cost_problems(cost: Any, meter: Meter | None) -> list[Problem]:
     if cost is None:
         return []
     reader = Reader()

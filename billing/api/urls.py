@@ -2,12 +2,43 @@
 
 from django.urls import path
 
-from billing.api.views import catalogue, costs, dead_letters, events, prices, usage
+from billing.api.views import (
+    addons,
+    catalogue,
+    costs,
+    dead_letters,
+    events,
+    features,
+    plans,
+    prices,
+    simulations,
+    subscription_items,
+    subscriptions,
+    tax_codes,
+    usage,
+)
 
 urlpatterns = [
     path("meters", catalogue.Meters.as_view()),
     path("meters/<str:meter>", catalogue.OneMeter.as_view()),
     path("meters/<str:meter>/archive", catalogue.MeterArchive.as_view()),
+    path("features", features.Features.as_view()),
+    path("features/<str:feature>", features.OneFeature.as_view()),
+    path("features/<str:feature>/archive", features.FeatureArchive.as_view()),
+    path("tax-codes", tax_codes.TaxCodes.as_view()),
+    path("tax-codes/<str:tax_code>", tax_codes.OneTaxCode.as_view()),
+    path("plans", plans.Plans.as_view()),
+    path("plans/<str:plan>", plans.OnePlan.as_view()),
+    path("plans/<str:plan>/versions", plans.PlanVersions.as_view()),
+    path("plans/<str:plan>/publish", plans.PlanPublication.as_view()),
+    path("plans/<str:plan>/archive", plans.PlanArchive.as_view()),
+    path("plans/<str:plan>/addons", plans.PlanAddons.as_view()),
+    path("plans/<str:plan>/addons/<str:plan_addon>", plans.OnePlanAddon.as_view()),
+    path("addons", addons.Addons.as_view()),
+    path("addons/<str:addon>", addons.OneAddon.as_view()),
+    path("addons/<str:addon>/versions", addons.AddonVersions.as_view()),
+    path("addons/<str:addon>/publish", addons.AddonPublication.as_view()),
+    path("addons/<str:addon>/archive", addons.AddonArchive.as_view()),
     path("rate-cards", catalogue.RateCards.as_view()),
     path("rate-cards/<str:rate_card>", catalogue.OneRateCard.as_view()),
     path("rate-cards/<str:rate_card>/make-default", catalogue.DefaultRateCard.as_view()),
@@ -15,6 +46,28 @@ urlpatterns = [
     path("subjects", catalogue.Subjects.as_view()),
     path("subjects/<path:subject>", catalogue.OneSubject.as_view()),
     path("customers/<str:customer>/billing-profile", catalogue.Profile.as_view()),
+    path("subscriptions", subscriptions.Subscriptions.as_view()),
+    path("subscriptions/<str:subscription>", subscriptions.OneSubscription.as_view()),
+    path("subscriptions/<str:subscription>/change", subscriptions.SubscriptionChange.as_view()),
+    path("subscriptions/<str:subscription>/cancel", subscriptions.SubscriptionCancel.as_view()),
+    path(
+        "subscriptions/<str:subscription>/unschedule-cancelation",
+        subscriptions.SubscriptionUnscheduleCancelation.as_view(),
+    ),
+    path("subscriptions/<str:subscription>/restore", subscriptions.SubscriptionRestore.as_view()),
+    path("subscriptions/<str:subscription>/pause", subscriptions.SubscriptionPause.as_view()),
+    path("subscriptions/<str:subscription>/resume", subscriptions.SubscriptionResume.as_view()),
+    path("subscriptions/<str:subscription>/edit", subscription_items.SubscriptionEdit.as_view()),
+    path(
+        "subscriptions/<str:subscription>/migrate", subscription_items.SubscriptionMigrate.as_view()
+    ),
+    path(
+        "subscriptions/<str:subscription>/addons", subscription_items.SubscriptionAddons.as_view()
+    ),
+    path(
+        "subscriptions/<str:subscription>/history", subscription_items.SubscriptionHistory.as_view()
+    ),
+    path("subscriptions/<str:subscription>/items", subscription_items.SubscriptionItems.as_view()),
     path("events", events.Events.as_view()),
     path("events/<str:event>", events.OneEvent.as_view()),
     path("events/<str:event>/void", events.EventVoid.as_view()),
@@ -25,6 +78,7 @@ urlpatterns = [
     path("llm-cost/overrides", costs.Overrides.as_view()),
     path("llm-cost/overrides/<str:override>", costs.OneOverride.as_view()),
     path("llm-cost/unknown-models", costs.UnknownModels.as_view()),
+    path("simulations", simulations.Simulations.as_view()),
     path("usage", usage.Usage.as_view()),
     path("dead-letters", dead_letters.DeadLetters.as_view()),
     path("dead-letters/<str:dead_letter>", dead_letters.OneDeadLetter.as_view()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -19,7 +18,7 @@ from ledger.integrity import taken
 from ledger.models import Book
 
 
-def create(*, book: Book, document: Mapping[str, Any], at: datetime) -> AddonVersion:
+def create(*, book: Book, document: object, at: datetime) -> AddonVersion:
     """
     Draft a new add-on from a document.
 
@@ -40,7 +39,7 @@ def create(*, book: Book, document: Mapping[str, Any], at: datetime) -> AddonVer
     return draft
 
 
-def replace(*, addon: Addon, document: Mapping[str, Any], at: datetime) -> AddonVersion:
+def replace(*, addon: Addon, document: object, at: datetime) -> AddonVersion:
     """Replace an add-on's draft by a document; its key stays. Errors as ``drafting.replace``."""
     read = documents.read_addon(document)
     check_key(addon.key, read["key"])
@@ -57,13 +56,17 @@ def next_version(
     addon: Addon,
     at: datetime,
     copy: int | None = None,
-    document: Mapping[str, Any] | None = None,
+    document: object = None,
 ) -> AddonVersion:
     """Draft the next version of an add-on. Errors as ``drafting.next_version``."""
     with transaction.atomic(), taken(draft=addon.key):
         own = versions.addons(addon.book).filter(addon=addon)
         source, number = source_of(list(own), copy, addon=addon.key)
-        read = documents.read_addon(document) if document else versions.addon_document(source)
+        read = (
+            documents.read_addon(document)
+            if document is not None
+            else versions.addon_document(source)
+        )
         check_key(addon.key, read["key"])
         draft = AddonVersion(addon=addon, version=number, created_at=at)
         writing.save_addon(draft, read, references.find(addon.book, read), at)

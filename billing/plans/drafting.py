@@ -7,9 +7,9 @@ to be readable. A plan has one draft at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -27,7 +27,7 @@ V = TypeVar("V", PlanVersion, AddonVersion)
 def create(
     *,
     book: Book,
-    document: Mapping[str, Any],
+    document: object,
     at: datetime,
     customer: Customer | None = None,
 ) -> PlanVersion:
@@ -51,7 +51,7 @@ def create(
     return draft
 
 
-def replace(*, plan: Plan, document: Mapping[str, Any], at: datetime) -> PlanVersion:
+def replace(*, plan: Plan, document: object, at: datetime) -> PlanVersion:
     """
     Replace a plan's draft by a document; its key and its add-ons stay.
 
@@ -75,7 +75,7 @@ def next_version(
     plan: Plan,
     at: datetime,
     copy: int | None = None,
-    document: Mapping[str, Any] | None = None,
+    document: object = None,
 ) -> PlanVersion:
     """
     Draft the next version of a plan: from a document, or as a copy of the newest or of ``copy``.
@@ -90,7 +90,11 @@ def next_version(
     with transaction.atomic(), taken(draft=plan.key):
         own = versions.plans(plan.book).filter(plan=plan)
         source, number = source_of(list(own), copy, plan=plan.key)
-        read = documents.read_plan(document) if document else versions.plan_document(source)
+        read = (
+            documents.read_plan(document)
+            if document is not None
+            else versions.plan_document(source)
+        )
         check_key(plan.key, read["key"])
         draft = PlanVersion(plan=plan, version=number, created_at=at)
         writing.save_plan(draft, read, references.find(plan.book, read), at)
