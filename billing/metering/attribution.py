@@ -14,13 +14,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from billing.metering import own_items
 from billing.metering.accruals import OpenAccrual, Series
 from billing.metering.aggregations import AVG, LATEST, MIN
 from billing.metering.compiling import CompiledMeter
 from billing.metering.funding import Payer
 from billing.metering.measuring import Measure, Measured
-from billing.metering.own_items import OwnItem
+from billing.metering.own_items import OwnItem, OwnItems
 from billing.metering.snapshot import SeriesAccounts, Snapshot, Terms
 from billing.rating.filters import Labels
 from billing.rating.match import Cost, Dated, Unpriced
@@ -82,12 +81,11 @@ def items_of(
     numbered: Mapping[int, Measured],
     owners: Mapping[str, int],
     terms: Mapping[int, Terms],
+    own: Mapping[int, OwnItems],
 ) -> list[Item]:
     """Attribute every reading to its series, in the order the events happened."""
-    if not numbered:
-        return []
     zone, costs = ZoneInfo(catalogue.zone), catalogue.costs
-    finder = _Finder(catalogue, terms)
+    finder = _Finder(catalogue, terms, own)
     month: Period | None = None
     items = []
     for event_id, measured in sorted(numbered.items(), key=_occurred_at):
@@ -109,9 +107,10 @@ def items_of(
 class _Finder:
     """Finds the series of readings, one month of posting after the other."""
 
-    def __init__(self, catalogue: Snapshot, terms: Mapping[int, Terms]) -> None:
-        self._catalogue, self._terms = catalogue, terms
-        self._own = own_items.of(terms.keys())
+    def __init__(
+        self, catalogue: Snapshot, terms: Mapping[int, Terms], own: Mapping[int, OwnItems]
+    ) -> None:
+        self._catalogue, self._terms, self._own = catalogue, terms, own
         self._month: Period
         self._known: dict[tuple[int, int, int], OpenSeries] = {}
 

@@ -13,7 +13,15 @@ from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
-from billing.metering import accruals, recording, retracting, snapshot, unpriced_models, writing
+from billing.metering import (
+    accruals,
+    own_items,
+    recording,
+    retracting,
+    snapshot,
+    unpriced_models,
+    writing,
+)
 from billing.metering.attribution import items_of
 from billing.metering.compiling import CompiledMeter, compiled
 from billing.metering.facts import Fact
@@ -219,9 +227,19 @@ def _post(
     book, at = correction.book, correction.corrected_at
     terms = catalogue.terms_of(owners.values())
     leaving = list(retracting.leaving(event, catalogue, terms))
-    arriving = items_of(catalogue=catalogue, numbered=numbered, owners=owners, terms=terms)
+    own = own_items.Own()
+    if numbered:
+        own = own_items.of(book_id=book.pk, customer_ids=terms.keys())
+    arriving = items_of(
+        catalogue=catalogue, numbered=numbered, owners=owners, terms=terms, own=own.items
+    )
     work = recording.open_work(
-        catalogue=catalogue, items=arriving, terms=terms, at=at, leaving=leaving
+        catalogue=catalogue,
+        items=arriving,
+        terms=terms,
+        at=at,
+        leaving=leaving,
+        has_contracts=own.has_contracts,
     )
     paid = retracting.paid_by(event, leaving)
     work.own = paid.payers

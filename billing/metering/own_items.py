@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -101,11 +101,19 @@ class OwnItems:
 _known: dict[int, OwnItems] = {}
 
 
-def of(customer_ids: Collection[int]) -> Mapping[int, OwnItems]:
-    """Return the items of those customers that ever had any; one query unless some changed."""
+class Own(NamedTuple):
+    """What a batch must know of its customers' own agreements."""
+
+    items: Mapping[int, OwnItems] = {}  # of those that ever had any, by customer
+    has_contracts: bool = True  # whether anybody in the book has one
+
+
+def of(*, book_id: int, customer_ids: Collection[int]) -> Own:
+    """Return customers' items as they are now; one query unless some changed."""
     with connection.cursor() as cursor:
-        cursor.execute(_VERSIONS, [arrays.whole(customer_ids)])
-        versions = dict(cursor.fetchall())
+        cursor.execute(_VERSIONS, [arrays.whole(customer_ids), book_id])
+        versions: dict[int, int] = dict(cursor.fetchall())
+    has_contracts = versions.pop(0, None) is not None
     found = {
         customer_id: known
         for customer_id, version in versions.items()
@@ -116,7 +124,7 @@ def of(customer_ids: Collection[int]) -> Mapping[int, OwnItems]:
         fresh = _load({one: version for one, version in versions.items() if one not in found})
         transaction.on_commit(lambda: _remember(fresh))  # what is rolled back was never there
         found |= fresh
-    return found
+    return Own(found, has_contracts)
 
 
 def forget() -> None:
@@ -175,4 +183,6 @@ def _rank(item: OwnItem) -> tuple[int, datetime, int]:
 JOINED: Final = ("subscription", "feature", "rate__asset", "rate__meter__unit")
 _VERSIONS: Final = """
     SELECT customer_id, version FROM billing_customerversion WHERE customer_id = ANY(%s::bigint[])
+    UNION ALL
+    SELECT 0, 0 WHERE EXISTS (SELECT FROM billing_contract WHERE book_id = %s)
 """

@@ -15,10 +15,11 @@ from datetime import datetime
 from decimal import Decimal, DecimalException
 from typing import Final
 
-from billing.metering import accruals, minimums, unique_values, unpriced_models, writing
+from billing import rechecking
+from billing.metering import accruals, own_items, unique_values, unpriced_models, writing
 from billing.metering.accruals import OpenAccrual, Series
 from billing.metering.aggregations import UNIQUE_COUNT
-from billing.metering.attribution import Item, items_of
+from billing.metering.attribution import Item, OpenSeries, items_of
 from billing.metering.funding import Purse, open_purse
 from billing.metering.measuring import Measured
 from billing.metering.series_accounts import Sold, open_accounts, open_cost_accounts
@@ -63,8 +64,17 @@ def record(
     """
     owners = catalogue.customers_of(m.fact.subject for m in numbered.values())
     terms = catalogue.terms_of({owners[m.fact.subject] for m in numbered.values()})
-    items = items_of(catalogue=catalogue, numbered=numbered, owners=owners, terms=terms)
-    work = open_work(catalogue=catalogue, items=items, terms=terms, at=received_at)
+    own = own_items.of(book_id=book.pk, customer_ids=terms.keys())
+    items = items_of(
+        catalogue=catalogue, numbered=numbered, owners=owners, terms=terms, own=own.items
+    )
+    work = open_work(
+        catalogue=catalogue,
+        items=items,
+        terms=terms,
+        at=received_at,
+        has_contracts=own.has_contracts,
+    )
     apply_all(items, work)
     digest = writing.digest_of(numbered)
     posted = post(book=book, key=f"usage:{batch_id}", kind="usage", work=work, evidence=digest)
@@ -96,15 +106,19 @@ def open_work(
     terms: Mapping[int, Terms],
     at: datetime,
     leaving: Sequence[Item] = (),
+    has_contracts: bool = True,
 ) -> Work:
     """
     Lock accruals, then balances, and find every account that these items may move.
 
-    ``leaving`` are readings of events that are taken back.
+    ``leaving`` are readings of events that are taken back. What is charged by usage when a period
+    or a contract's year ends is locked before all else, and falls due once more if that is over.
     """
     touched = [*leaving, *items]
     series = list({id(item.of): item.of for item in touched}.values())
-    minimums.fall_due(series, at)
+    rechecking.subscriptions(_charged_at_the_end(series, at))
+    if has_contracts:
+        rechecking.contracts(_earliest(touched))
     opened = accruals.lock({one.series: one.meter.scale for one in series})
     times = [item.at for item in touched] or [at]
     purse = open_purse(
@@ -138,6 +152,29 @@ def open_work(
         (item.of.accrual.id, item.measure.text) for item in items if item.measure.text is not None
     )
     return work
+
+
+def _charged_at_the_end(series: Iterable[OpenSeries], at: datetime) -> dict[int, datetime]:
+    """
+    Return the subscriptions that charge by these series when their periods end, with that end.
+
+    Minimums are, and coupons: of the latter only late usage is told, for it is hardly ever there.
+    """
+    ends: dict[int, datetime] = {}
+    for one in series:
+        if one.item is not None and (one.item.has_minimum or one.period_ends_at <= at):
+            number = one.item.subscription_id
+            ends[number] = min(one.period_ends_at, ends.get(number, one.period_ends_at))
+    return ends
+
+
+def _earliest(items: Iterable[Item]) -> dict[int, datetime]:
+    """Return when the first of these readings of each customer happened."""
+    earliest: dict[int, datetime] = {}
+    for item in items:
+        customer_id = item.of.series.customer_id
+        earliest[customer_id] = min(item.at, earliest.get(customer_id, item.at))
+    return earliest
 
 
 def _may_go_back(
