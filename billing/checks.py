@@ -100,6 +100,12 @@ def events_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
                 yield _found("events", f"meter {meter.key} of customer {customer}", detail)
 
 
+def charges_were_posted(*, book_id: int | None) -> Iterator[Disagreement]:
+    """Each charge is what its changes, its entries and its takings come to, and earned alike."""
+    for charge, what, said, found in _rows(_CHARGES, book_id):
+        yield _found("charges", f"charge {charge}", f"says {text(said)}, {what} {text(found)}")
+
+
 def _batch(rows: list[tuple[Any, ...]]) -> Iterator[Disagreement]:
     said, is_whole = [], True
     for _, event, book, source, external, _, taken, content in rows:
@@ -158,7 +164,8 @@ _REVENUE: Final = f"""
     SELECT m.book_id, m.asset_id, m.discriminator, sum(d.credits - d.debits)
     FROM ledger_account m
     JOIN ledger_delta d ON d.account_id = m.id
-    JOIN ledger_transaction t ON t.id = d.transaction_id AND t.kind IN ('usage', 'correction')
+    JOIN ledger_transaction t ON t.id = d.transaction_id
+        AND t.kind IN ('usage', 'correction', 'charge')
     WHERE m.purpose = 'usage_revenue' AND {_OF_BOOK} GROUP BY 1, 2, 3
 """  # noqa: S608 - fixed fragments
 
@@ -185,7 +192,8 @@ _TAKEN_FROM_ACCOUNTS: Final = f"""
             UNION ALL
             SELECT transaction_id, credit_account_id, -amount FROM ledger_entry
             WHERE debit_account_id IN (SELECT id FROM revenue)) e
-        JOIN ledger_transaction t ON t.id = e.transaction_id AND t.kind IN ('usage', 'correction')
+        JOIN ledger_transaction t ON t.id = e.transaction_id
+            AND t.kind IN ('usage', 'correction', 'charge')
         GROUP BY account_id
     ), taken AS (
         SELECT account_id, sum(taken) AS amount FROM ({_PARTS}) part
@@ -228,6 +236,54 @@ _BATCHES: Final = """
     SELECT id, problem FROM compared
     WHERE problem IS NOT NULL AND (%(book)s::bigint IS NULL OR book_id = %(book)s)
     ORDER BY id LIMIT %(most)s
+"""
+
+# Entries name their charge as their source. What the customer owes is on the other side of its own
+# accounts; what is earned on those of revenue.
+_CHARGES: Final = """
+    WITH house AS MATERIALIZED (
+        SELECT id, purpose FROM ledger_account
+        WHERE customer_id IS NULL AND purpose IN
+            ('deferred_revenue', 'subscription_revenue', 'commitment_revenue', 'discounts')
+    ), entry AS (
+        SELECT e.source_id AS charge_id,
+               CASE WHEN c.id IS NULL THEN -e.amount WHEN d.id IS NULL THEN e.amount ELSE 0 END
+                   AS posted,
+               CASE WHEN c.purpose <> 'deferred_revenue' THEN e.amount ELSE 0 END
+               - CASE WHEN d.purpose <> 'deferred_revenue' THEN e.amount ELSE 0 END AS earned
+        FROM ledger_entry e
+        JOIN ledger_transaction t ON t.id = e.transaction_id AND t.kind = 'charge'
+        LEFT JOIN house c ON c.id = e.credit_account_id
+        LEFT JOIN house d ON d.id = e.debit_account_id
+        WHERE c.id IS NOT NULL OR d.id IS NOT NULL
+    ), entries AS (
+        SELECT charge_id, sum(posted) AS posted, sum(earned) AS earned FROM entry GROUP BY 1
+    ), changes AS (
+        SELECT charge_id, coalesce(sum(amount) FILTER (WHERE reason <> 'earned'), 0) AS posted
+        FROM billing_chargechange GROUP BY 1
+    ), taken AS (
+        SELECT c.id AS charge_id, sum(split_part(part, ':', 2)::numeric) AS posted
+        FROM billing_charge c, unnest(string_to_array(nullif(c.taken, ''), ',')) part GROUP BY 1
+    ), said AS (
+        SELECT m.id, m.book_id, m.posted, m.earned, e.posted AS entered, e.earned AS revenue,
+               n.posted AS changed, k.posted AS took
+        FROM billing_charge m
+        LEFT JOIN entries e ON e.charge_id = m.id
+        LEFT JOIN changes n ON n.charge_id = m.id
+        LEFT JOIN taken k ON k.charge_id = m.id
+        UNION ALL
+        SELECT e.charge_id, t.book_id, 0, 0, e.posted, e.earned, 0, 0 FROM entries e
+        LEFT JOIN billing_charge t ON t.id = e.charge_id WHERE t.id IS NULL
+    )
+    SELECT m.id, v.what, v.said, v.found FROM said m
+    CROSS JOIN LATERAL (VALUES ('its entries', m.posted, coalesce(m.entered, 0)),
+                               ('its changes', m.posted, coalesce(m.changed, 0)),
+                               ('its takings', m.posted, coalesce(m.took, 0)),
+                               ('earned by its entries', m.earned, coalesce(m.revenue, 0)))
+        AS v (what, said, found)
+    WHERE v.said <> v.found AND (m.book_id IS NULL OR %(book)s::bigint IS NULL
+                                 OR m.book_id = %(book)s)
+    ORDER BY m.id LIMIT %(most)s
 """
 
 _EVENTS: Final = """

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from ledger import bulk, chart
 from ledger.money import text
@@ -25,9 +26,11 @@ from wallets.models import CreditGrant
 _CHUNK: Final = 500
 
 
-def close_expired(*, at: datetime, limit: int | None = None) -> int:
+def close_expired(*, at: datetime, limit: int | None = None, customer_id: int | None = None) -> int:
     """
     Close the lots that have expired by ``at``, and return how many were closed or emptied.
+
+    Those of one customer, or of all that live by the real time.
 
     What is left, less what is held, goes to breakage (paid), takes back the expense
     (promotional) or returns to the units granted (units). What reaches a closed or voided lot
@@ -39,11 +42,20 @@ def close_expired(*, at: datetime, limit: int | None = None) -> int:
         while limit is None or done < limit:
             chunk = _CHUNK if limit is None else min(_CHUNK, limit - done)
             with transaction.atomic():
-                closed = _close(_locked(query, at, chunk), at)
+                closed = _close(_locked(query, at, chunk, customer_id), at)
             done += closed
             if not closed:
                 break
     return done
+
+
+def next_expiry(*, customer_id: int) -> datetime | None:
+    """Return when a customer's lot expires next that has not been closed."""
+    open_ = CreditGrant.objects.filter(
+        wallet__customer=customer_id, expired_at=None, voided_at=None, expires_at__isnull=False
+    )
+    found: datetime | None = open_.aggregate(next=Min("expires_at"))["next"]
+    return found
 
 
 class _Expired(NamedTuple):
@@ -69,21 +81,23 @@ _GRANTS: Final = """
     JOIN ledger_customer c ON c.id = w.customer_id
     JOIN ledger_asset a ON a.id = w.asset_id
 """
+# One customer's, or those of all who live by the real time.
+_WHOSE: Final = "CASE WHEN %s::bigint IS NULL THEN c.clock_id IS NULL ELSE c.id = %s END"
 _DUE: Final = f"""{_GRANTS}
-    WHERE g.expires_at <= %s AND g.expired_at IS NULL AND g.voided_at IS NULL
+    WHERE g.expires_at <= %s AND g.expired_at IS NULL AND g.voided_at IS NULL AND {_WHOSE}
     ORDER BY g.expires_at, g.id LIMIT %s FOR NO KEY UPDATE OF g SKIP LOCKED
 """
 _LEFT_BEHIND: Final = f"""{_GRANTS}
     JOIN ledger_balance b ON b.account_id = g.account_id
     WHERE (g.expires_at <= %s AND g.expired_at IS NOT NULL OR g.voided_at IS NOT NULL)
-      AND b.credits - b.debits > b.held
+      AND b.credits - b.debits > b.held AND {_WHOSE}
     ORDER BY g.id LIMIT %s FOR NO KEY UPDATE OF g SKIP LOCKED
 """
 
 
-def _locked(query: str, at: datetime, limit: int) -> list[_Expired]:
+def _locked(query: str, at: datetime, limit: int, customer_id: int | None) -> list[_Expired]:
     with connection.cursor() as cursor:
-        cursor.execute(query, [at, limit])
+        cursor.execute(query, [at, customer_id, customer_id, limit])
         return [_Expired(*row) for row in cursor.fetchall()]
 
 

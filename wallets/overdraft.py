@@ -66,23 +66,25 @@ def lock_debt(customer_id: int, asset_id: int) -> Debt | None:
     return Debt(account, owed) if owed > 0 else None
 
 
-def settle(*, at: datetime) -> int:
+def settle(*, at: datetime, customer_id: int | None = None) -> int:
     """
     Cover overdrafts from credit that is effective at ``at``; return how many accounts changed.
+
+    Those of one customer, or of all that live by the real time.
 
     Where a correction has since returned usage that was covered, what was too much goes back to
     the lots that covered it, last in first out. Safe to run twice, late, or concurrently.
     """
     changed = 0
-    for account in _unsettled(at):
+    for account in _unsettled(at, customer_id):
         with transaction.atomic():
             changed += _settle(account, at)
     return changed
 
 
-def _unsettled(at: datetime) -> list[Account]:
+def _unsettled(at: datetime, customer_id: int | None) -> list[Account]:
     with connection.cursor() as cursor:
-        cursor.execute(_UNSETTLED, [PURPOSE, at, at])
+        cursor.execute(_UNSETTLED, [PURPOSE, customer_id, customer_id, at, at])
         numbers = [row[0] for row in cursor.fetchall()]
     return list(Account.objects.filter(pk__in=numbers).order_by("pk"))
 
@@ -92,7 +94,9 @@ _UNSETTLED: Final = """
     SELECT a.id
     FROM ledger_account a
     JOIN ledger_balance b ON b.account_id = a.id
+    JOIN ledger_customer c ON c.id = a.customer_id
     WHERE a.purpose = %s AND b.debits <> b.credits
+      AND CASE WHEN %s::bigint IS NULL THEN c.clock_id IS NULL ELSE c.id = %s END
       AND (b.credits > b.debits OR EXISTS (
           SELECT 1
           FROM wallets_wallet w

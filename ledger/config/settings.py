@@ -230,6 +230,7 @@ LEDGER_CHECKS = [
     "billing.checks.batches_were_posted",
     "billing.checks.events_are_those_taken",
     "billing.checks.events_were_counted",
+    "billing.checks.charges_were_posted",
 ]
 
 # --- Readiness -------------------------------------------------------------------------

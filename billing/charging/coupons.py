@@ -1,0 +1,228 @@
+"""
+What coupons take off: at the end of each billing cycle, from all that was charged for it.
+
+One rule for every kind of charge: a fee counts in the cycle in which it is due, usage in the one
+in which its period ends. Fees paid in advance are charged in full, and their discount
+follows at the end of the cycle. Coupons apply in the order in which they were redeemed, each to
+what the ones before it have left, and never below nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.charging import agreement as plain
+from billing.charging import reading
+from billing.charging.agreement import TICK, Agreement, Sold
+from billing.charging.posting import Line, Slip
+from billing.charging.running import runs_of
+from billing.cycles import cycles_of, round_share
+from billing.models import Charge, Coupon, CouponRedemption, PlanRateCard, Subscription
+from ledger.money import ZERO, add, subtract, text
+from ledger.periods import Period
+
+_COUNTED = (Charge.Kind.FLAT, Charge.Kind.MINIMUM)
+
+
+@dataclass(slots=True)
+class Base:
+    """What was charged for something in a cycle, and where the money came from."""
+
+    feature: str
+    amount: Decimal
+    charge: Charge | None = None
+    taken: str = ""  # of usage
+
+
+def compare(
+    slip: Slip,
+    subscription: Subscription,
+    agreement: Agreement,
+    charges: Mapping[str, Charge],
+    instant: datetime,
+) -> None:
+    """Note each coupon that takes more or less off the cycle that ends at the instant."""
+    cycle = agreement.billing_cycle(instant - TICK)
+    if cycle.ends_at != instant:
+        return
+    redeemed = list(_redemptions(subscription))
+    if not redeemed:
+        return
+    bases = [*_charged(slip, subscription, cycle), *_used(subscription, agreement, cycle)]
+    for redemption in redeemed:
+        key = f"coupon:{redemption.pk}:{cycle.starts_at:%Y-%m-%dT%H:%M:%S.%f}"
+        discounts = _discounts(redemption, subscription, agreement, cycle, bases)
+        charge = charges.get(key)
+        taken_off = sum(discounts, ZERO)
+        if charge is None and not taken_off:
+            continue
+        charge = charge or _charge(subscription, redemption, cycle, key)
+        if change := subtract(-taken_off, charge.posted):
+            slip.lines.append(
+                Line(
+                    charge=charge,
+                    amount=change,
+                    effective_at=cycle.ends_at - TICK,
+                    label=redemption.coupon.key,
+                    explanation={"coupon": redemption.coupon.key, "discount": text(taken_off)},
+                    discounted=[base.charge for base in bases if base.charge is not None],
+                    sources=",".join(base.taken for base in bases if base.taken),
+                )
+            )
+
+
+def next_instant(
+    subscription: Subscription, agreement: Agreement, after: datetime
+) -> datetime | None:
+    """Return when a cycle ends next that a coupon may take something off."""
+    ends_at = agreement.billing_cycle(after).ends_at
+    starts_at = agreement.billing_cycle(after).starts_at
+    if subscription.ends_at is not None and subscription.ends_at <= starts_at:
+        return None
+    redeemed = (one for one in _redemptions(subscription) if not _is_over(one, agreement, after))
+    return ends_at if any(redeemed) else None
+
+
+def _redemptions(subscription: Subscription) -> Iterator[CouponRedemption]:
+    rows = CouponRedemption.objects.filter(subscription=subscription)
+    yield from rows.select_related("coupon").order_by("redeemed_at", "pk")
+
+
+def _is_over(redemption: CouponRedemption, agreement: Agreement, instant: datetime) -> bool:
+    if redemption.removed_at is not None and redemption.removed_at <= instant:
+        return True
+    cycle = agreement.billing_cycle(instant)
+    return not _is_in_time(redemption, agreement, cycle)
+
+
+def _is_in_time(redemption: CouponRedemption, agreement: Agreement, cycle: Period) -> bool:
+    """Say whether a coupon still counts in a cycle, were it not removed."""
+    coupon = redemption.coupon
+    if coupon.duration == Coupon.Duration.FOREVER:
+        return True
+    most = 1 if coupon.duration == Coupon.Duration.ONCE else coupon.periods or 1
+    first = agreement.billing_cycle(max(redemption.redeemed_at, agreement.starts_at))
+    count = 1
+    while first.starts_at < cycle.starts_at and count <= most:
+        first = agreement.billing_cycle(first.ends_at)
+        count += 1
+    return count <= most
+
+
+def _applies(redemption: CouponRedemption, agreement: Agreement, cycle: Period) -> bool:
+    if redemption.redeemed_at >= cycle.ends_at:
+        return False
+    if redemption.removed_at is not None and redemption.removed_at < cycle.ends_at:
+        return False
+    return _is_in_time(redemption, agreement, cycle)
+
+
+def _discounts(
+    redemption: CouponRedemption,
+    subscription: Subscription,
+    agreement: Agreement,
+    cycle: Period,
+    bases: Sequence[Base],
+) -> list[Decimal]:
+    """Return what a coupon takes off each thing it is for, and take it off."""
+    coupon = redemption.coupon
+    mine = [b for b in bases if not coupon.feature_keys or b.feature in coupon.feature_keys]
+    if not _applies(redemption, agreement, cycle):
+        return []
+    total = max(ZERO, sum((base.amount for base in mine), ZERO))
+    if coupon.percentage is not None:
+        share = Fraction(coupon.percentage) / 100
+        off = round_share(total, share, agreement.exponent)
+    elif coupon.asset_id == subscription.asset_id:
+        off = coupon.amount or ZERO
+    else:
+        return []
+    return list(_taken_off(mine, min(off, total)))
+
+
+def _taken_off(bases: Iterable[Base], off: Decimal) -> Iterator[Decimal]:
+    for base in bases:
+        part = min(off, max(base.amount, ZERO))
+        base.amount, off = subtract(base.amount, part), subtract(off, part)
+        if part:
+            yield part
+
+
+def _charge(
+    subscription: Subscription, redemption: CouponRedemption, cycle: Period, key: str
+) -> Charge:
+    return Charge(
+        book_id=subscription.book_id,
+        customer_id=subscription.customer_id,
+        key=key,
+        kind=Charge.Kind.COUPON,
+        subscription=subscription,
+        asset_id=subscription.asset_id,
+        name=redemption.coupon.name,
+        starts_at=cycle.starts_at,
+        ends_at=cycle.ends_at,
+        due_at=cycle.ends_at,
+        posted=ZERO,
+        earned=ZERO,
+        updated_at=cycle.ends_at,
+    )
+
+
+def _charged(slip: Slip, subscription: Subscription, cycle: Period) -> Iterator[Base]:
+    """Return fees and minimums that are due in a cycle, with what this instant changes."""
+    rows = Charge.objects.filter(
+        subscription=subscription, kind__in=_COUNTED, ends_at__gte=cycle.starts_at
+    ).filter(due_at__gte=cycle.starts_at, due_at__lte=cycle.ends_at)
+    changing = {line.charge.key: line for line in slip.lines}
+    found = {row.key: row for row in rows.select_related("item__feature", "item__meter")}
+    found |= {key: line.charge for key, line in changing.items()}
+    for key in sorted(found):
+        charge = found[key]
+        if charge.kind in _COUNTED and _is_due_in(charge, cycle):
+            change = changing[key].amount if key in changing else ZERO
+            assert charge.item is not None, "fees are of items"
+            feature = reading.feature_of(charge.item)
+            yield Base(feature, add(charge.posted, change), charge)
+
+
+def _is_due_in(charge: Charge, cycle: Period) -> bool:
+    """What is due at the end of its time belongs to the cycle that ends then."""
+    is_early = (
+        charge.kind == Charge.Kind.FLAT
+        and charge.item is not None
+        and charge.item.payment_term == PlanRateCard.Term.IN_ADVANCE
+    )
+    return (charge.due_at if is_early else charge.due_at - TICK) in cycle
+
+
+def _used(subscription: Subscription, agreement: Agreement, cycle: Period) -> Iterator[Base]:
+    """Return usage whose periods end in a cycle."""
+    items = reading.items_of(subscription, cycle.starts_at)
+    places: dict[tuple[int, datetime], str] = {}
+    for item in items.values():
+        if item.rate_id is None or item.starts_at >= cycle.ends_at:
+            continue
+        item.subscription = subscription
+        sold = reading.sold_of(item, subscription.asset)
+        for starts_at in _periods(sold, agreement, cycle):
+            places[item.rate_id, starts_at] = reading.feature_of(item)
+    runs = runs_of(places)
+    for place in sorted(runs):
+        yield Base(places[place], runs[place].amount, taken=runs[place].taken)
+
+
+def _periods(sold: Sold, agreement: Agreement, cycle: Period) -> Iterator[datetime]:
+    assert sold.cadence is not None, "usage has a cadence"
+    ends_at = cycle.ends_at if sold.ends_at is None else min(cycle.ends_at, sold.ends_at)
+    starts_at = max(cycle.starts_at, sold.starts_at)
+    if starts_at >= ends_at:
+        return
+    span = Period(starts_at, ends_at)
+    for whole in cycles_of(span, agreement.anchor, sold.cadence, agreement.zone):
+        stretch = plain.stretch(sold, agreement, whole)
+        if stretch is not None and stretch.covered.ends_at <= cycle.ends_at:
+            yield stretch.covered.starts_at

@@ -1,0 +1,303 @@
+"""
+From differences to entries: who pays or is paid back, which accounts, what stays on record.
+
+Everything of one instant is one transaction of the journal. An entry names its charge as its
+source, so that a charge can be held against its entries.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from billing.metering import accruals
+from billing.metering.accruals import OpenAccrual
+from billing.metering.funding import Payer, Purse, open_purse
+from billing.metering.snapshot import Snapshot, Terms
+from billing.metering.takings import Takings
+from billing.models import Charge, ChargeChange
+from ledger import bulk, chart
+from ledger.chart import Spec
+from ledger.money import ZERO, add
+from ledger.moves import Move, Posting
+from wallets.burndown import BURN_ORDER_VERSION
+
+CHARGED: Final = "charged"
+CHANGED: Final = "changed"
+EARNED: Final = "earned"
+KIND: Final = "charge"  # of transactions
+
+_PURPOSES: Final = {
+    Charge.Kind.FLAT: "subscription_revenue",
+    Charge.Kind.MINIMUM: "commitment_revenue",
+    Charge.Kind.TRUE_UP: "commitment_revenue",
+    Charge.Kind.OVERAGE: "commitment_revenue",
+    Charge.Kind.COUPON: "discounts",
+}
+_LONGEST: Final = 200  # of the name of an account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose charges they are, and how they are paid."""
+
+    catalogue: Snapshot
+    customer_id: int
+    asset_id: int
+    terms: Terms
+    key: str  # of the subscription's or contract's next transaction
+
+
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """A charge, and by how much it changes."""
+
+    charge: Charge
+    amount: Decimal  # above zero: to be paid; below: to be given back
+    effective_at: datetime
+    label: str  # which of several accounts of a purpose
+    feature: str = ""  # what credit may be restricted to
+    explanation: dict[str, Any] = field(default_factory=dict)
+    discounted: Sequence[Charge] = ()  # what a coupon is for: it gives back where that came from,
+    sources: str = ""  # and so it does with the takings of usage
+
+
+@dataclass(slots=True, kw_only=True)
+class Earning:
+    """A fee paid in advance, and how much more of it is revenue."""
+
+    charge: Charge
+    amount: Decimal
+    effective_at: datetime
+    label: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Start:
+    """A period of usage that costs something before anything is used."""
+
+    accrual: OpenAccrual
+    amount: Decimal  # by how much it changes
+    effective_at: datetime
+    label: str
+    feature: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Slip:
+    """All that is posted together."""
+
+    lines: list[Line] = field(default_factory=list)
+    earnings: list[Earning] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.earnings or self.starts)
+
+
+_Moves = defaultdict[datetime, list[Move]]
+_Accounts = Mapping[tuple[str, str], int]
+
+
+def is_deferred(charge: Charge) -> bool:
+    """Say whether a fee is paid before the time that it is for."""
+    return charge.kind == Charge.Kind.FLAT and charge.due_at == charge.starts_at < charge.ends_at
+
+
+def post(*, owner: Owner, slip: Slip, at: datetime) -> list[int]:
+    """
+    Post what differs, and return the ids of the transactions.
+
+    Must run inside a transaction that has locked what the charges are of.
+    """
+    if not slip:
+        return []
+    new = [line.charge for line in slip.lines if line.charge.pk is None]
+    Charge.objects.bulk_create(new)
+    accounts = _accounts(owner, slip, at)
+    moves: _Moves = defaultdict(list)
+    purse = _purse(owner, slip, at)
+    if purse is not None:
+        payer = purse.payers[owner.customer_id, owner.asset_id]
+        for line in sorted(slip.lines, key=_turn):
+            _settle(line, payer, accounts, moves, is_credit_only=owner.terms.is_credit_only)
+        for start in slip.starts:
+            _start(start, payer, accounts, moves, is_credit_only=owner.terms.is_credit_only)
+    for earning in slip.earnings:
+        _earn(earning, accounts, moves)
+    posted = _post(owner, moves, purse)
+    _record(slip, posted, at)
+    return list(posted.values())
+
+
+def _turn(line: Line) -> tuple[datetime, bool, str]:
+    return line.effective_at, line.charge.kind == Charge.Kind.COUPON, line.charge.key
+
+
+def _accounts(owner: Owner, slip: Slip, at: datetime) -> _Accounts:
+    wanted = {(_credited(line.charge), line.label[:_LONGEST]) for line in slip.lines if line.amount}
+    wanted |= {("usage_revenue", start.label) for start in slip.starts}
+    for earning in slip.earnings:
+        wanted |= {
+            (purpose, earning.label[:_LONGEST])
+            for purpose in ("deferred_revenue", "subscription_revenue")
+        }
+    specs = {
+        (purpose, label): Spec(owner.catalogue.book_id, None, purpose, owner.asset_id, label)
+        for purpose, label in wanted
+    }
+    opened = chart.accounts(specs.values(), at=at)
+    return {place: opened[spec] for place, spec in specs.items()}
+
+
+def _credited(charge: Charge) -> str:
+    return "deferred_revenue" if is_deferred(charge) else _PURPOSES[Charge.Kind(charge.kind)]
+
+
+def _purse(owner: Owner, slip: Slip, at: datetime) -> Purse | None:
+    """Lock what the customer may pay with, and what something may go back to."""
+    lines = [line for line in slip.lines if line.amount]
+    times = [line.effective_at for line in lines] + [start.effective_at for start in slip.starts]
+    if not times:
+        return None
+    back = {
+        account
+        for line in lines
+        for account in (Takings(line.charge.taken).accounts | _sources(line).accounts)
+    }
+    back |= {account for start in slip.starts for account in start.accrual.takings.accounts}
+    return open_purse(
+        catalogue=owner.catalogue,
+        wanted=[(owner.customer_id, owner.asset_id)],
+        terms={owner.customer_id: owner.terms},
+        since=min(times),
+        until=max(times),
+        at=at,
+        taken=back,
+    )
+
+
+def _settle(
+    line: Line, payer: Payer, accounts: _Accounts, moves: _Moves, *, is_credit_only: bool
+) -> None:
+    """Have the customer pay a difference, or be paid back where it came from."""
+    charge, at = line.charge, line.effective_at
+    if line.amount:
+        house = accounts[_credited(charge), line.label[:_LONGEST]]
+        takings = Takings(charge.taken)
+        if line.amount > ZERO:
+            for account_id, part in payer.pay(
+                line.amount, at, line.feature, takings, is_credit_only
+            ):
+                moves[at].append(Move(account_id, house, part, at, charge.pk))
+        else:
+            for account_id, part in _given_back(line, payer, takings):
+                moves[at].append(Move(house, account_id, part, at, charge.pk))
+        charge.taken = str(takings)
+    charge.posted = add(charge.posted, line.amount)
+    if not is_deferred(charge):
+        charge.earned = charge.posted
+
+
+def _given_back(line: Line, payer: Payer, takings: Takings) -> list[tuple[int, Decimal]]:
+    if line.charge.kind != Charge.Kind.COUPON:
+        return payer.give_back(-line.amount, takings)
+    parts, rest = _sources(line).pop(-line.amount)
+    if rest:
+        parts.append((payer.unbilled_id, rest))
+    for account_id, part in parts:
+        takings.push(account_id, -part)
+        payer.restore(account_id, part)
+    return parts
+
+
+def _sources(line: Line) -> Takings:
+    parts = [line.sources, *(charge.taken for charge in line.discounted)]
+    return Takings(",".join(part for part in parts if part))
+
+
+def _start(
+    start: Start, payer: Payer, accounts: _Accounts, moves: _Moves, *, is_credit_only: bool
+) -> None:
+    """Take a first tier's flat price into its series, as the first event would."""
+    at, takings = start.effective_at, start.accrual.takings
+    house = accounts["usage_revenue", start.label]
+    if start.amount > ZERO:
+        for account_id, part in payer.pay(start.amount, at, start.feature, takings, is_credit_only):
+            moves[at].append(Move(account_id, house, part, at))
+    else:
+        for account_id, part in payer.give_back(-start.amount, takings):
+            moves[at].append(Move(house, account_id, part, at))
+    start.accrual.amount = add(start.accrual.amount, start.amount)
+
+
+def _earn(earning: Earning, accounts: _Accounts, moves: _Moves) -> None:
+    charge, at = earning.charge, earning.effective_at
+    deferred, revenue = (
+        accounts[purpose, earning.label[:_LONGEST]]
+        for purpose in ("deferred_revenue", "subscription_revenue")
+    )
+    charge.earned = add(charge.earned, earning.amount)
+    debit, credit = (deferred, revenue) if earning.amount > ZERO else (revenue, deferred)
+    moves[at].append(Move(debit, credit, abs(earning.amount), at, charge.pk))
+
+
+def _post(owner: Owner, moves: _Moves, purse: Purse | None) -> dict[datetime, int]:
+    """Post a transaction for each instant, and return their ids."""
+    reclaimed = purse.reclaims() if purse is not None else []
+    times = sorted(moves)
+    postings = [
+        Posting(
+            book_id=owner.catalogue.book_id,
+            kind=KIND,
+            key=f"{owner.key}:{place}",
+            effective_at=at,
+            moves=[*(reclaimed if not place else ()), *moves[at]],
+            metadata={"burn_order": BURN_ORDER_VERSION},
+        )
+        for place, at in enumerate(times)
+    ]
+    if not postings:
+        return {}
+    posted = bulk.post(postings=postings)
+    return {at: one.transaction_id for at, one in zip(times, posted, strict=True)}
+
+
+def _record(slip: Slip, posted: Mapping[datetime, int], at: datetime) -> None:
+    accruals.save(start.accrual for start in slip.starts)
+    changes = [
+        ChargeChange(
+            charge=line.charge,
+            amount=line.amount,
+            reason=CHANGED if line.charge.posted != line.amount else CHARGED,
+            explanation=line.explanation,
+            transaction_id=posted[line.effective_at],
+            effective_at=line.effective_at,
+            recorded_at=at,
+        )
+        for line in slip.lines
+        if line.amount
+    ]
+    changes += [
+        ChargeChange(
+            charge=earning.charge,
+            amount=earning.amount,
+            reason=EARNED,
+            transaction_id=posted[earning.effective_at],
+            effective_at=earning.effective_at,
+            recorded_at=at,
+        )
+        for earning in slip.earnings
+    ]
+    charges = {line.charge.pk: line.charge for line in slip.lines}
+    charges |= {earning.charge.pk: earning.charge for earning in slip.earnings}
+    for charge in charges.values():
+        charge.updated_at = at
+    Charge.objects.bulk_update(
+        charges.values(), ["posted", "earned", "earned_until", "taken", "ends_at", "updated_at"]
+    )
+    ChargeChange.objects.bulk_create(changes)

@@ -1,0 +1,154 @@
+"""
+What is due for a customer up to an instant: done in order, once, whoever asks and how often.
+
+Fees and minimums of subscriptions, true-ups of contracts and the expiry of credit are taken by
+their instants; each is a transaction of its own, so that a crash loses nothing and the next
+run goes on. The schedule calls this for the real time, a test clock for its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.db import connection
+
+from billing import charging, contracts
+from billing.metering import snapshot
+from billing.metering.snapshot import Snapshot
+from billing.models import Contract, Subscription
+from ledger.errors import DomainError
+from ledger.models import Customer
+from wallets import expiry, overdraft
+
+_CHUNK: Final = 200  # customers that a sweep looks up at once
+
+
+@dataclass(slots=True, kw_only=True)
+class Done:
+    """What was done for a customer."""
+
+    until: datetime
+    instants: int = 0
+    charges: int = 0  # posted, changed or earned
+    true_ups: int = 0
+    grants_expired: int = 0
+    overdrafts_covered: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Swept:
+    """What a sweep did; customers that failed are tried again by the next one."""
+
+    customers: int = 0
+    charges: int = 0
+    failures: list[tuple[int, DomainError]] = field(default_factory=list)
+
+
+class _Due(NamedTuple):
+    """The next thing to be done; at one instant charges come before credit expires."""
+
+    at: datetime
+    turn: int
+    what: Subscription | Contract | None  # none: credit expires
+
+
+def run(*, customer: Customer, until: datetime, wait: bool = True) -> Done:
+    """
+    Do all that is due for a customer up to an instant, and say what that was.
+
+    Again, late, or by several at once, it changes nothing more. Each instant is committed by
+    itself.
+
+    Raises:
+        TransientError: what is done so far stays; the same call may be made again.
+    """
+    done = Done(until=until)
+    catalogue = snapshot.current(customer.book_id)
+    while due := _next(customer, until):
+        if not _do(due, done, catalogue, customer, until, wait=wait):
+            break
+        done.instants += 1
+    done.overdrafts_covered = overdraft.settle(at=until, customer_id=customer.pk)
+    return done
+
+
+def sweep(*, at: datetime) -> Swept:
+    """
+    Do what is due for every customer that lives by the real time; safe to run at once by several.
+
+    Who is being seen to by somebody else is left to them.
+    """
+    swept = Swept()
+    for customer in _customers(at):
+        try:
+            done = run(customer=customer, until=at, wait=False)
+        except DomainError as error:
+            swept.failures.append((customer.pk, error))
+            continue
+        swept.customers += 1
+        swept.charges += done.charges + done.true_ups
+    return swept
+
+
+def _next(customer: Customer, until: datetime) -> _Due | None:
+    """Return the first thing that is due."""
+    mine = {"customer": customer, "due_at__lte": until}
+    found: list[_Due] = []
+    if subscription := Subscription.objects.filter(**mine).order_by("due_at", "pk").first():
+        assert subscription.due_at is not None, "it was asked for by it"
+        found.append(_Due(subscription.due_at, 0, subscription))
+    if contract := Contract.objects.filter(**mine).order_by("due_at", "pk").first():
+        assert contract.due_at is not None, "it was asked for by it"
+        found.append(_Due(contract.due_at, 1, contract))
+    expires_at = expiry.next_expiry(customer_id=customer.pk)
+    if expires_at is not None and expires_at <= until:
+        found.append(_Due(expires_at, 2, None))
+    return min(found, key=lambda due: due[:2], default=None)
+
+
+def _do(
+    due: _Due,
+    done: Done,
+    catalogue: Snapshot,
+    customer: Customer,
+    until: datetime,
+    *,
+    wait: bool,
+) -> bool:
+    """Do one thing; false: somebody else is at it."""
+    if due.what is None:
+        closed = expiry.close_expired(at=due.at, customer_id=customer.pk)
+        done.grants_expired += closed
+        return closed > 0  # none: somebody else is closing them
+    if isinstance(due.what, Contract):
+        true_up = contracts.settle(contract=due.what, until=until, catalogue=catalogue, wait=wait)
+        done.true_ups += true_up.charges if true_up else 0
+        return wait or true_up is not None
+    step = charging.settle(subscription=due.what, until=until, catalogue=catalogue, wait=wait)
+    done.charges += step.charges if step else 0
+    return wait or step is not None
+
+
+def _customers(at: datetime) -> Iterator[Customer]:
+    last = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_DUE_CUSTOMERS, [at, last, at, last, _CHUNK])
+            numbers = [row[0] for row in cursor.fetchall()]
+        yield from Customer.objects.filter(pk__in=numbers).order_by("pk")
+        if len(numbers) < _CHUNK:
+            return
+        last = numbers[-1]
+
+
+_DUE_CUSTOMERS: Final = """
+    SELECT c.id FROM ledger_customer c
+    JOIN (SELECT customer_id FROM billing_subscription WHERE due_at <= %s AND customer_id > %s
+          UNION SELECT customer_id FROM billing_contract WHERE due_at <= %s AND customer_id > %s) d
+      ON d.customer_id = c.id
+    WHERE c.clock_id IS NULL
+    ORDER BY c.id LIMIT %s
+"""
