@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, Unpack
 
 from django.db import transaction
 
 from billing.models import AddonVersion, Subscription, SubscriptionAddon
 from billing.subscriptions import choosing, documents
-from billing.subscriptions.changes import IMMEDIATE, Desk, Note, Timing, make, sit_down
+from billing.subscriptions.changes import IMMEDIATE, Desk, Note, Timing, make, read, sit_down
 from billing.subscriptions.history import Kind
+from billing.subscriptions.timeline import Timeline
 from ledger.errors import InvalidInputError
 
 _MOST: Final = 1_000_000
@@ -70,6 +75,70 @@ def set_quantity(
             note=note,
         )
         return bought
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """So many of an add-on, from when to when."""
+
+    active_from: datetime
+    active_to: datetime | None
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """An add-on as a subscription has it over time."""
+
+    bought: SubscriptionAddon
+    timeline: tuple[Segment, ...]
+    items: tuple[int, ...]
+    quantity: int
+    quantity_at: datetime
+
+    @property
+    def active_from(self) -> datetime:
+        """Return when the first was bought."""
+        return self.timeline[0].active_from
+
+    @property
+    def active_to(self) -> datetime | None:
+        """Return when the last one ends, if it does."""
+        last = self.timeline[-1]
+        return last.active_to if last.quantity else last.active_from
+
+
+def overview(*, subscription: Subscription, at: datetime) -> list[Bought]:
+    """Return a subscription's add-ons, with their quantities over time and at an instant."""
+    timeline = read(subscription).timeline
+    items = defaultdict(list)
+    for addon, item in subscription.items.exclude(addon=None).values_list("addon", "pk"):
+        items[addon].append(item)
+    rows = subscription.addons.select_related("addon_version__addon").order_by("pk")
+    found = []
+    for row in rows:
+        segments = tuple(_segments(timeline, row.pk))
+        if not segments:  # what was to be bought has been withdrawn
+            continue
+        here = (each.quantity for each in segments if _holds(each, at))
+        found.append(Bought(row, segments, tuple(items[row.pk]), next(here, 0), at))
+    return found
+
+
+def _segments(timeline: Timeline, addon: int) -> Iterator[Segment]:
+    events = [
+        event
+        for event in timeline.events
+        if event.kind is Kind.ADDON_SET and event.content["addon"] == addon
+    ]
+    for event, following in pairwise([*events, None]):
+        assert event is not None
+        ends_at = timeline.ends_at if following is None else following.effective_at
+        yield Segment(event.effective_at, ends_at, event.content["quantity"])
+
+
+def _holds(segment: Segment, at: datetime) -> bool:
+    return segment.active_from <= at and (segment.active_to is None or at < segment.active_to)
 
 
 def _bought(desk: Desk, addon: AddonVersion, from_: datetime) -> SubscriptionAddon | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from billing.models import PlanVersion, Subscription
 from billing.subscriptions import choosing, documents
-from billing.subscriptions.changes import IMMEDIATE, Desk, Note, Timing, make, sit_down
+from billing.subscriptions.changes import IMMEDIATE, Desk, Note, Timing, lock, make, sit_down
 from billing.subscriptions.changes import read as read_desk
 from billing.subscriptions.history import Event, Kind
 from billing.subscriptions.offers import Document
@@ -38,6 +38,7 @@ class Migration:
     after: PlanVersion
     differences: tuple[Difference, ...]
     dropped: tuple[str, ...]  # items whose negotiated terms have nothing to apply to
+    dry_run: bool = True
 
 
 def change(
@@ -152,6 +153,26 @@ def try_migration(
         differences=tuple(differences(desk.timeline, after, effective_at)),
         dropped=_dropped(before.overrides, content["overrides"]),
     )
+
+
+def migrate_or_try(
+    *,
+    subscription: Subscription,
+    version: PlanVersion,
+    timing: Timing = IMMEDIATE,
+    is_dry_run: bool = False,
+    **note: Unpack[Note],
+) -> Migration:
+    """Migrate, unless it is a dry run, and say what changes; errors as ``migrate``."""
+    with transaction.atomic():
+        lock(subscription.customer_id)
+        found = try_migration(
+            subscription=subscription, version=version, timing=timing, at=note["at"]
+        )
+        if is_dry_run:
+            return found
+        migrate(subscription=subscription, version=version, timing=timing, **note)
+        return replace(found, dry_run=False)
 
 
 def differences(before: Timeline, after: Timeline, from_: datetime) -> Iterable[Difference]:

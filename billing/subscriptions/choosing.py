@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
+
+from django.db.models import Q, QuerySet
 
 from billing.models import AddonVersion, PlanVersion
 from billing.plans import drafting, publishing
 from billing.subscriptions.offers import Document
 from ledger.errors import InvalidInputError
 from ledger.models import Asset, Book, Customer
+
+V = TypeVar("V", PlanVersion, AddonVersion)
+
+
+def find_plan(
+    *, customer: Customer, reference: Mapping[str, Any], at: datetime, from_: datetime
+) -> PlanVersion:
+    """
+    Return the plan version that is named by its id, or by the plan's key and perhaps a number.
+
+    Without a number it is the newest that is on offer, from an instant on.
+
+    Raises:
+        InvalidInputError: none is known, or none is on offer.
+    """
+    own = Q(plan__customer=None) | Q(plan__customer=customer)
+    versions = PlanVersion.objects.filter(own, plan__book=customer.book_id)
+    return _find("plan", versions.select_related("plan", "asset"), reference, max(at, from_))
+
+
+def find_addon(
+    *, book_id: int, reference: Mapping[str, Any], at: datetime, from_: datetime
+) -> AddonVersion:
+    """Return the add-on version that is named; as ``find_plan``."""
+    versions = AddonVersion.objects.filter(addon__book=book_id)
+    return _find("addon", versions.select_related("addon", "asset"), reference, max(at, from_))
+
+
+def _find(kind: str, versions: QuerySet[V], reference: Mapping[str, Any], at: datetime) -> V:
+    number, key, version = (reference.get(name) for name in ("id", "key", "version"))
+    if number is not None:
+        found = versions.filter(pk=number).first()
+        field, value = f"{kind}.id", number
+    else:
+        versions = versions.filter(**{f"{kind}__key": key})
+        field, value = f"{kind}.key", key
+        if not versions.exists():
+            found = None
+        elif version is not None:
+            found = versions.filter(version=version).first()
+            field, value = f"{kind}.version", version
+        else:
+            on_offer = Q(effective_to=None) | Q(effective_to__gt=at)
+            found = versions.filter(on_offer, effective_from__lte=at).order_by("-version").first()
+            if found is None:
+                remedy = "none of its versions is on offer then: publish one first"
+                raise InvalidInputError(field=field, value=value, remedy=remedy)
+    if found is None:
+        remedy = f"name a version of the book's {kind}s, by its id, or by key and version"
+        raise InvalidInputError(field=field, value=value, remedy=remedy)
+    return found
 
 
 def named(plan: PlanVersion | Document) -> Any:

@@ -15,10 +15,13 @@ from billing.subscriptions.offers import PATCHED, TERMS, Card, Document, Offer
 from ledger import durations, inputs
 from ledger.durations import Duration
 from ledger.errors import InvalidInputError
+from ledger.metadata import canonical
 from ledger.models import Book
 from ledger.money import text
 
 _PATCH: Final = frozenset({"key", "phase", *PATCHED})
+_TEXTS: Final = ("key", "phase", "name", "billing_cadence", "payment_term")
+_OBJECTS: Final = (*TERMS, "entitlement", "tax_config")
 _ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CARD: Final = frozenset({*_PATCH, "feature"})
 
@@ -58,7 +61,7 @@ def overrides(field: str, sent: Iterable[Document], offer: Offer) -> list[dict[s
 def a_patch(field: str, sent: Document, offer: Offer, *, known: Collection[str]) -> dict[str, Any]:
     """Return one item's new terms; errors as ``overrides``."""
     patch = _fields(field, sent, _PATCH)
-    check_phase(field, patch["phase"], offer)
+    check_phase(f"{field}.phase", patch["phase"], offer)
     check_key(field, patch["key"], known)
     if not patch.keys() & set(PATCHED):
         remedy = f"say what changes: one of {', '.join(PATCHED)}"
@@ -78,7 +81,7 @@ def a_card(
             missing, a cadence that does not divide.
     """
     card = _fields(field, sent, _CARD)
-    check_phase(field, card["phase"], offer)
+    check_phase(f"{field}.phase", card["phase"], offer)
     if not isinstance(card.get("price"), dict):
         remedy = "send a price, like {'type': 'flat', 'amount': '10'}"
         raise InvalidInputError(field=f"{field}.price", value=card.get("price"), remedy=remedy)
@@ -110,7 +113,7 @@ def check_phase(field: str, phase: str, offer: Offer) -> None:
     if phase and offer.position(phase) is None:
         known = ", ".join(own.key for own in offer.phases)
         remedy = f"name one of the phases of {offer.label}: {known}"
-        raise InvalidInputError(field=f"{field}.phase".lstrip("."), value=phase, remedy=remedy)
+        raise InvalidInputError(field=field, value=phase, remedy=remedy)
 
 
 def check_key(field: str, key: str, known: Collection[str]) -> None:
@@ -140,18 +143,23 @@ def _fields(field: str, sent: Document, known: frozenset[str]) -> dict[str, Any]
             remedy = f"use only {', '.join(sorted(known))}"
             raise InvalidInputError(field=f"{field}.{name}", value=sent[name], remedy=remedy)
     found: dict[str, Any] = plain(sent)
+    try:
+        canonical(found)
+    except InvalidInputError as error:
+        raise InvalidInputError(field=field, value=error.value, remedy=error.remedy) from error
     found["key"], found["phase"] = found.get("key") or "", found.get("phase") or ""
-    for name in ("key", "phase", "name", "billing_cadence", "payment_term"):
-        if not isinstance(found.get(name) or "", str):
-            raise InvalidInputError(
-                field=f"{field}.{name}", value=found[name], remedy="send a text"
-            )
-    for name in (*TERMS, "entitlement", "tax_config"):
-        if not isinstance(found.get(name) or {}, dict):
-            raise InvalidInputError(
-                field=f"{field}.{name}", value=found[name], remedy="send an object"
-            )
+    _check_kinds(field, found, _TEXTS, str, "send a text")
+    _check_kinds(field, found, _OBJECTS, dict, "send an object")
     return found
+
+
+def _check_kinds(
+    field: str, found: Document, names: Iterable[str], kind: type, remedy: str
+) -> None:
+    for name in names:
+        value = found.get(name)
+        if value and not isinstance(value, kind):
+            raise InvalidInputError(field=f"{field}.{name}", value=value, remedy=remedy)
 
 
 def _check_pace(field: str, found: dict[str, Any], plan: Duration) -> None:

@@ -89,7 +89,7 @@ def _removed(sent: Sequence[Document], offer: Offer, known: set[str]) -> list[di
     found = []
     for place, entry in enumerate(sent):
         key, phase = str(entry.get("key") or ""), str(entry.get("phase") or "")
-        documents.check_phase(f"remove.{place}", phase, offer)
+        documents.check_phase(f"remove.{place}.phase", phase, offer)
         documents.check_key(f"remove.{place}", key, known)
         found.append({"key": key, "phase": phase})
     return found

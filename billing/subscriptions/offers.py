@@ -42,14 +42,20 @@ class Card:
     tax_config: Document | None = None
 
     @property
+    def model(self) -> str:
+        """Return its price model; empty if its terms have none, which cannot be sold."""
+        price = self.terms.get("price")
+        return str(price.get("type", "")) if isinstance(price, dict) else ""
+
+    @property
     def is_usage(self) -> bool:
         """Say whether it prices what a meter counts; a flat price is due without any usage."""
-        return self.meter_id is not None and self.terms["price"]["type"] != "flat"
+        return self.meter_id is not None and self.model != "flat"
 
     @property
     def is_one_time(self) -> bool:
         """Say whether it is charged once."""
-        return not self.billing_cadence and self.terms["price"]["type"] == "flat"
+        return not self.billing_cadence and self.model == "flat"
 
     def patched(self, patch: Document) -> Card:
         """Return the card with what a patch says anew."""

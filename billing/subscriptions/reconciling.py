@@ -91,19 +91,19 @@ def check_terms(field: str, span: Span, meters: Mapping[int, Meter], kept: int) 
                 kept=kept,
             )
         else:
-            _check_without_usage(span, kept)
+            _check_without_usage(field, span, kept)
     except InvalidTermsError as error:
         raise InvalidInputError(
             field=f"{field}.{error.field}", value=error.value, remedy=error.remedy
         ) from error
 
 
-def _check_without_usage(span: Span, kept: int) -> None:
+def _check_without_usage(field: str, span: Span, kept: int) -> None:
     card = span.sale.card
-    if (kind := card.terms["price"]["type"]) not in {"flat", "free"}:
-        remedy = "name a feature with a meter, or use a flat price"
-        raise InvalidInputError(field=f"{span.key}.price.type", value=kind, remedy=remedy)
     terms.parse(card.terms, scale=0, kept=kept)
+    if card.model not in {"flat", "free"}:
+        remedy = "name a feature with a meter, or use a flat price"
+        raise InvalidInputError(field=f"{field}.price.type", value=card.model, remedy=remedy)
 
 
 def _check_allowance(field: str, span: Span, meters: Mapping[int, Meter]) -> None:

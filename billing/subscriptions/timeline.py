@@ -108,7 +108,7 @@ class Timeline:
 
     def is_paused_at(self, instant: datetime) -> bool:
         """Say whether nothing is sold for the time being."""
-        return _is_paused(self.events, instant)
+        return paused_at(self.events, instant)
 
     def stretch_at(self, instant: datetime) -> Stretch:
         """Return the plan in force; before the start, the first."""
@@ -158,7 +158,7 @@ def fold(
     shop = _Shop(standing, stretches, extras)
     spans = _Spans()
     for cut in cuts:
-        spans.go_on(cut, None if _is_paused(standing, cut) else shop.sold_at(cut), shop.root)
+        spans.go_on(cut, None if paused_at(standing, cut) else shop.sold_at(cut), shop.root)
     return Timeline(
         starts_at=starts_at,
         ends_at=ends_at,
@@ -219,7 +219,8 @@ def _cuts(
     return {cut for cut in cuts if starts_at <= cut and (ends_at is None or cut < ends_at)}
 
 
-def _is_paused(events: Iterable[Event], instant: datetime) -> bool:
+def paused_at(events: Iterable[Event], instant: datetime) -> bool:
+    """Say whether changes, in their order, leave it paused at an instant."""
     paused = False
     for event in events:
         if event.effective_at > instant:

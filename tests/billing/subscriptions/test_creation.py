@@ -219,7 +219,7 @@ def test_an_unknown_phase_or_zone_or_policy_is_refused(shop):
     ]:
         with pytest.raises(InvalidInputError) as refused:
             shop.subscribe(plan, **{field: value})
-        assert refused.value.field.removesuffix(".phase") == field
+        assert refused.value.field == field
 
 
 def test_a_draft_cannot_be_subscribed_to(shop):
