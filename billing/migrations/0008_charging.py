@@ -7,6 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('billing', '0007_catalogue'),
+        ('ledger', '0007_test_clocks'),
     ]
 
     operations = [
@@ -37,6 +38,6 @@ class Migration(migrations.Migration):
         # The .sql beside this file is frozen with it: change it by a new migration.
         migrations.RunSQL(
             sql=Path(__file__).with_suffix(".sql").read_text(),
-            reverse_sql=migrations.RunSQL.noop,
+            reverse_sql="DROP TRIGGER bump_catalogue_by_clock ON ledger_testclock;",
         ),
     ]
