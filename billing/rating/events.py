@@ -6,7 +6,7 @@ their sum is the same in any order; which events are free is settled by their ti
 ``free_events``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, Protocol
@@ -179,6 +179,25 @@ class RateTable:
     def contribution(self, value: Decimal, labels: Labels, _cost: Decimal | None, /) -> Decimal:
         """Return the price of one event."""
         return multiply(value, self.unit_price(labels))
+
+    def itemise(self, used: Iterable[tuple[Decimal, Labels]]) -> list[Part]:
+        """
+        Return a part for each combination of values, given the billing units of each event.
+
+        >>> table = RateTable(dimensions=["model"], rows=[], default=Decimal(2))
+        >>> [part] = table.itemise([(Decimal(3), {"model": "a"}), (Decimal(4), {"model": "a"})])
+        >>> part.name, part.quantity, part.exact
+        ('a', Decimal('7'), Decimal('14'))
+        """
+        totals: dict[tuple[str, Decimal], Decimal] = {}
+        for units, labels in used:
+            named = ", ".join(labels.get(name) or "—" for name in self.dimensions)
+            sold = named, self.unit_price(labels)  # different values may be written alike
+            totals[sold] = add(totals.get(sold, ZERO), units)
+        return [
+            part.usage(units, unit_price)._replace(name=named)
+            for (named, unit_price), units in totals.items()
+        ]
 
     def unit_price(self, labels: Labels) -> Decimal:
         """Return the price of a unit with these labels."""

@@ -59,6 +59,8 @@ def lines(
     prior: Decimal = ZERO,
     contributed: Decimal = ZERO,
     prior_contributed: Decimal = ZERO,
+    items: Sequence[Part] = (),
+    prior_items: Sequence[Part] = (),
     starts_period: bool | None = None,
     ends_period: bool = True,
 ) -> Document:
@@ -68,7 +70,8 @@ def lines(
     The exact sum is ``amount(prior + quantity) − amount(prior)``, and what the minimum lacks if
     the period ends. A document that starts the period also has what is due from its start;
     it does so, unless it is said, when nothing was used before. ``contributed`` is what
-    the events of ``quantity`` contributed, for event prices.
+    the events of ``quantity`` contributed, for event prices; ``items`` and ``prior_items`` may say
+    it in more lines, of all events so far and of the prior ones.
 
     >>> from billing.rating.package import Package
     >>> rated = Rated(price=Package(price=Decimal(5), size=Decimal(1000)))
@@ -78,19 +81,24 @@ def lines(
     """
     if starts_period is None:
         starts_period = not prior and not prior_contributed
-    after = _parts(rated, add(prior, quantity), add(prior_contributed, contributed))
-    before = [] if starts_period else _parts(rated, prior, prior_contributed)
+    after = _parts(rated, add(prior, quantity), add(prior_contributed, contributed), items)
+    before = [] if starts_period else _parts(rated, prior, prior_contributed, prior_items)
     changed = _difference(after, before)
     if ends_period and (charge := _lacking(rated, after)):
         changed.append(Part(COMMITMENT, None, ONE, None, charge))
     return _document(rated, changed, exponent)
 
 
-def _parts(rated: Rated, quantity: Decimal, contributed: Decimal) -> list[Part]:
+def _parts(
+    rated: Rated, quantity: Decimal, contributed: Decimal, items: Sequence[Part]
+) -> list[Part]:
     """Return the parts of all adjustments but the minimum; they sum to the amount."""
     units, billable = rated.converted(quantity), rated.billable(quantity)
     if rated.event_price is not None:
         parts = rated.event_price.parts(billable, contributed)
+        # Not where they sum below zero, which is priced as zero.
+        if items and _sum(part.exact for part in items) == _sum(part.exact for part in parts):
+            parts = list(items)
     else:
         assert rated.price is not None, "terms have a price"
         parts = rated.price.parts(billable)
@@ -118,8 +126,8 @@ def _difference(after: Iterable[Part], before: Iterable[Part]) -> list[Part]:
     return sorted(found, key=_place)
 
 
-def _key(part: Part) -> tuple[str, int | None]:
-    return part.kind, part.tier
+def _key(part: Part) -> tuple[str, int | None, str, Decimal | None]:
+    return part.kind, part.tier, part.name, part.unit_price
 
 
 _ORDER: Final = {FREE_UNITS: 0, DISCOUNT: 2, MAXIMUM: 3}
@@ -177,6 +185,8 @@ def _description(rated: Rated, part: Part) -> str:
     unit = rated.conversion.display_unit if rated.conversion is not None else ""
     if unit and part.kind != FLAT:
         words = f"{words} ({unit})"
+    if part.name:
+        words = f"{words}: {part.name}"
     return words if part.tier is None else f"{words}, tier {part.tier}"
 
 

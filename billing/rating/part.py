@@ -13,8 +13,8 @@ class Part(NamedTuple):
     """
     So many at so much.
 
-    Parts of two quantities are told apart by ``kind`` and ``tier``: what a document shows for
-    the way from one to the other is the difference of each.
+    Parts of two quantities are told apart by ``kind``, ``tier``, ``name`` and ``unit_price``:
+    what a document shows for the way from one to the other is the difference of each.
     """
 
     kind: str
@@ -22,6 +22,7 @@ class Part(NamedTuple):
     quantity: Decimal
     unit_price: Decimal | None  # None where no single price made the amount
     exact: Decimal
+    name: str = ""  # of what was used, where one price has several
 
 
 def usage(quantity: Decimal, unit_price: Decimal, tier: int | None = None) -> Part:

@@ -17,7 +17,9 @@ import moneyed
 import msgspec
 
 from billing.rating import terms
+from billing.rating.events import RateTable
 from billing.rating.lines import Document, Line, lines
+from billing.rating.part import Part
 from billing.rating.problems import InvalidTermsError, Problem
 from billing.rating.rated import Rated
 from billing.rating.reading import Object, Reader, places
@@ -111,6 +113,8 @@ def document(case: Any, *, exponent_of: Exponents = iso_exponent) -> dict[str, A
         prior=_total(event.value for event in prior),
         contributed=contributed,
         prior_contributed=prior_contributed,
+        items=_items(rated, [*prior, *used]),
+        prior_items=_items(rated, prior),
         starts_period=not prior_contributed and not any(event.value for event in prior),
         ends_period=ends_period,
         exponent=exponent,
@@ -226,6 +230,15 @@ def _contributions(
     after = [rated.contribution(event.value, event.labels, event.cost) for event in used]
     still_free = max(0, rated.free_events - len(before))
     return _total(before[rated.free_events :]), _total(after[still_free:])
+
+
+def _items(rated: Rated, events: Sequence[Event]) -> list[Part]:
+    """Return a part for each price of a rate table."""
+    if not isinstance(rated.event_price, RateTable):
+        return []
+    return rated.event_price.itemise(
+        (rated.event_units(event.value), event.labels) for event in events
+    )
 
 
 def _total(amounts: Any) -> Decimal:

@@ -21,6 +21,10 @@ class InvalidTermsError(InvalidInputError):
     A price or what is around it breaks a rule.
 
     ``problems`` has all of them; the error itself names the first.
+
+    >>> found = Problem("negative", "price.amount", "Send zero or more.", {"value": "-1"})
+    >>> str(InvalidTermsError(problems=[found]))
+    "price.amount is '-1': Send zero or more."
     """
 
     code = "invalid_terms"

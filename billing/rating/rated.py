@@ -100,6 +100,10 @@ class Rated:
         ``cost`` is what the provider charges for it. For event prices only.
         """
         assert self.event_price is not None, "the price looks at quantities only"
-        if self.conversion is not None and self.conversion.multiplier is not None:
-            value = _multiply(value, self.conversion.multiplier)
-        return self.event_price.contribution(value, labels, cost)
+        return self.event_price.contribution(self.event_units(value), labels, cost)
+
+    def event_units(self, value: Decimal, /) -> Decimal:
+        """Return the billing units of one event, of any sign; they are not rounded."""
+        if self.conversion is None or self.conversion.multiplier is None:
+            return value
+        return _multiply(value, self.conversion.multiplier)

@@ -45,7 +45,14 @@ class Found:
 
 
 def read(reader: Reader, held: Object, dimensions: Collection[str] | None) -> Found | None:
-    """Read the price in ``held``; None if there is none, or of an unknown type."""
+    """
+    Read the price in ``held``; None if there is none, or of an unknown type.
+
+    >>> reader = Reader()
+    >>> found = read(reader, {"price": {"type": "flat", "amount": "10"}}, None)
+    >>> found.at_once, reader.problems
+    ([('price.amount', Decimal('10'))], [])
+    """
     if held.get("price") is None:
         reader.refuse("required", "price", "This field is required.")
         return None

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating import terms as rating
+from billing.rating.events import RateTable
 from billing.rating.free_events import EventState
 from billing.rating.lines import Document, lines
+from billing.rating.part import Part
 from billing.rating.rated import Rated
 from ledger.money import subtract
 from tests.properties import rating_words as words
@@ -155,11 +157,23 @@ def document_of(rated: Rated, before: Charged, after: Charged, *, ends_period: b
         rated,
         subtract(new, old),
         prior=old,
+        items=items_of(rated, after),
+        prior_items=items_of(rated, before),
         contributed=subtract(after.state.contributed, before.state.contributed),
         prior_contributed=before.state.contributed,
         starts_period=not before.standing,
         ends_period=ends_period,
         exponent=EXPONENT,
+    )
+
+
+def items_of(rated: Rated, charged: Charged) -> list[Part]:
+    """Rate tables print a line for each price."""
+    if not isinstance(rated.event_price, RateTable):
+        return []
+    standing = charged.standing.values()
+    return rated.event_price.itemise(
+        (rated.event_units(exact(event.value)), event.labels) for event in standing
     )
 
 

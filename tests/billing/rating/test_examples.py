@@ -153,3 +153,24 @@ def test_what_flat_prices_are_can_be_asked():
     assert rated(unit("1")).basis == "quantity"
     assert rated({"type": "percentage", "rate": "1", "fixed_fee": "1"}).basis == "events"
     assert rated({"type": "percentage", "rate": "1", "fixed_fee": "0"}).basis == "quantity"
+
+
+def test_usage_that_is_written_alike_keeps_its_own_price():
+    document = preview(
+        {
+            "price": {
+                "type": "rate_table",
+                "dimensions": ["model", "token"],
+                "rates": [{"match": {"model": "a, b"}, "amount": "1"}],
+                "default": "2",
+            },
+            "currency": "USD",
+            "events": [
+                {"value": "3", "dimensions": {"model": "a, b", "token": "c"}},
+                {"value": "5", "dimensions": {"model": "a", "token": "b, c"}},
+            ],
+        }
+    )
+
+    assert [line["description"] for line in document["lines"]] == ["Usage: a, b, c"] * 2
+    assert [line["amount"] for line in document["lines"]] == ["3", "10"]
