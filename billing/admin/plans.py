@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from billing.admin.drafts import CADENCES
-from billing.admin.versions import status_badge
+from billing.admin.versions import current, is_draft, status_badge
 from billing.models import Plan, PlanVersion, Subscription
-from billing.plans import drafting, versions
+from billing.plans import drafting
 from ledger.admin.base import BookFilter, Listing
 from ledger.admin.display import NOTHING, instant, link
 from ledger.admin.fields import AssetField, BookField
@@ -117,9 +117,8 @@ class PlanAdmin(Listing):
             found[version.plan_id].append(version)
         counts = _subscribers(Q(plan_version__plan__in=plans), "plan_version__plan", at)
         for row in rows:
-            row.published = [one for one in found[row.pk] if one.effective_from]
-            row.drafted = next((one for one in found[row.pk] if not one.effective_from), None)
-            row.shown = _current(row.published, at) or row.drafted
+            row.drafted = next((one for one in found[row.pk] if is_draft(one)), None)
+            row.shown = current(found[row.pk], at) or row.drafted
             row.subscribers = counts.get(row.pk, 0)
 
     def panels(self, request: HttpRequest, obj: Plan) -> dict[str, Any]:
@@ -172,13 +171,6 @@ class PlanAdmin(Listing):
     @admin.display(description="created")
     def created(self, row: Plan) -> SafeString:
         return instant(row.created_at)
-
-
-def _current(published: list[PlanVersion], at: datetime) -> PlanVersion | None:
-    """Return the version on offer, else the newest published one."""
-    active = PlanVersion.Status.ACTIVE
-    offered = (one for one in reversed(published) if versions.status_of(one, at) == active)
-    return next(offered, published[-1] if published else None)
 
 
 def _subscribers(which: Q, by: str, at: datetime) -> dict[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -84,6 +85,14 @@ def status_badge(version: Any) -> SafeString:
     """Show what a version is now."""
     status = versions.status_of(version, now())
     return badge(status.label.lower(), _TONES[status.value])
+
+
+def current(found: Iterable[Any], at: datetime) -> Any:
+    """Return the version on offer, else the newest published one, else None."""
+    published = [one for one in found if not is_draft(one)]
+    active = PlanVersion.Status.ACTIVE
+    offered = (one for one in reversed(published) if versions.status_of(one, at) == active)
+    return next(offered, published[-1] if published else None)
 
 
 @dataclass(kw_only=True)
