@@ -2,7 +2,8 @@
 The book of ``make demo``: a month of language-model tokens and API calls, from a fixed seed.
 
 Companies with business units and teams, prepaid and postpaid; four models of three providers. The
-events are the same at every run but for their times: they end when the demo begins.
+events are the same at every run but for their times: they end when the demo begins. Four customers
+subscribe to plans (``offers``); the price list is for all others.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, count
 from typing import Final
 
+from billing.management import offers
 from billing.management.scenery import (
     Lives,
     Party,
@@ -49,7 +51,7 @@ PARTIES: Final = (
     Party("bramble-support", "Support Team", "team", "bramble", promotion="60"),
     Party("cobalt", "Cobalt Robotics", "company", credit="400", promotion="80"),
     Party("dune", "Dune Media", "company", credit="20", is_credit_only=True),
-    Party("ember", "Ember Games", "company", limit="25"),
+    Party("ember", "Ember Games", "company", limit="300"),
     Party(
         "fjord",
         "Fjord Health",
@@ -88,6 +90,8 @@ def prepare(*, at: datetime) -> Book:
     lives = Lives(since=since, promotions_until=at - timedelta(days=10))
     customers = settle(book=book, parties=PARTIES, asset=dollars, lives=lives, at=at)
     map_keys(book=book, subjects=SUBJECTS, customers=customers, at=at)
+    offers.sell(book=book, models=_MODELS, since=since, at=at)
+    offers.subscribe(book=book, customers=customers, asset=dollars, at=at)
     return book
 
 
@@ -150,7 +154,7 @@ def _tokens(book: Book, card: RateCard, since: datetime, at: datetime) -> None:
         aggregation=Meter.Aggregation.SUM,
         unit=unit("token"),
         path="$.tokens",
-        dimensions={"model": "$.model", "type": "$.type"},
+        dimensions={"model": "$.model", "type": "$.type", "provider": "$.provider"},
         at=at,
     )
     meter(

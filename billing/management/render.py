@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from billing.reports import overview
+from billing.models import Charge
+from billing.reports import overview, subscriptions
 from billing.reports.overview import MarginRow, Overview, PostpaidRow, WalletRow
+from billing.reports.subscriptions import SubscriptionRow
 from ledger.balances import TrialRow
 from ledger.models import Asset, Book
 from ledger.money import ZERO, add
@@ -51,6 +53,34 @@ def tables(found: Overview, units: Iterable[str] = ()) -> list[Table]:
         trial_balance(found.trial_balance, set(units)),
     ]
     return [table for table in made if table.row_count]
+
+
+def render_subscriptions(book: Book, console: Console, *, at: datetime) -> None:
+    """Print what each subscription of a book came to."""
+    if rows := subscriptions.of_book(book=book, at=at):
+        console.print()
+        console.print(subscribed(rows))
+
+
+def subscribed(rows: Sequence[SubscriptionRow]) -> Table:
+    """Show subscriptions, their plan and phase, and what was posted for them."""
+    kinds = Charge.Kind
+    table = _table(
+        "Subscriptions",
+        "customer",
+        "plan",
+        "phase",
+        "next due",
+        numbers=["fees", "usage", "minimum", "coupon", "together"],
+    )
+    for row in rows[:MOST_ROWS]:
+        due = "–" if row.due_at is None else f"{row.due_at:%Y-%m-%d}"
+        fees = add(row.charges[kinds.FLAT], row.charges[kinds.TIER])
+        figures = (fees, row.usage, row.charges[kinds.MINIMUM], row.charges[kinds.COUPON])
+        shown = (amount(figure) for figure in (*figures, row.total))
+        table.add_row(row.customer, row.plan, row.phase, due, *shown)
+    _more(table, rows)
+    return table
 
 
 def wallets(rows: Sequence[WalletRow]) -> Table:

@@ -19,11 +19,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from billing.management import demo, loading, render
+from billing.management import demo, loading, offers, render
 from billing.management.loading import Crew, Tally
 from billing.metering import rollups
 from ledger import access, folding, partitions, sealing, verification
-from ledger.models import ApiKey, Book
+from ledger.models import ApiKey, Book, Customer
 from wallets import expiry
 
 _LOGIN = "demo"
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         book = demo.prepare(at=now())
         console.print(
             f"Book [bold]{book.key}[/]: {len(demo.PARTIES)} customers,"
-            f" {len(demo.SUBJECTS)} API keys, prices for 4 models and 3 routes."
+            f" {len(demo.SUBJECTS)} API keys, a price list, two plans and four subscriptions."
         )
         tally, seconds = self._ingest(book, options["events"], options["workers"])
         console.print(
@@ -53,7 +53,8 @@ class Command(BaseCommand):
             f" [bold]{tally.accepted / seconds:,.0f} events per second[/], each durable, with its"
             " entries for units, money and provider cost."
         )
-        self._settle()
+        self._settle(book)
+        render.render_subscriptions(book, console, at=now())
         render.render_overview(book, console, at=now())
         report = verification.verify(book=book)
         render.render_verification(report, console)
@@ -80,8 +81,9 @@ class Command(BaseCommand):
             raise CommandError("Interrupted.", returncode=130)
         return tally, seconds
 
-    def _settle(self) -> None:
+    def _settle(self, book: Book) -> None:
         """Do at once what the worker would do within seconds."""
+        offers.settle(customers=Customer.objects.filter(book=book), at=now())
         expiry.close_expired(at=now())
         rollups.fold()
         folding.fold()
