@@ -21,6 +21,7 @@ from billing.subscriptions import (
     states,
     statuses,
 )
+from ledger import clocks
 from ledger.api import lookups, pages
 from ledger.api.fields import listing
 from ledger.api.idempotency import once
@@ -54,8 +55,7 @@ class SubscriptionResource(Resource):
 
     def time_of(self, customer: Customer) -> datetime:
         """Return what time it is for a customer."""
-        clock = customer.clock
-        return self.now if clock is None else clock.now_at
+        return clocks.now_of(customer, self.now)
 
     def note(self, subscription: Subscription, wanted: dict[str, Any]) -> changes.Note:
         """Return what is recorded with a change."""
