@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
 from django.db import transaction
 
+from billing import rechecking
 from billing.models import Coupon, CouponRedemption, Feature, Subscription
 from billing.rating.price import places_of
 from ledger import inputs
@@ -104,23 +106,27 @@ def create(
 def update(
     *,
     coupon: Coupon,
-    name: str,
-    max_redemptions: int | None,
-    expires_at: datetime | None,
-    metadata: Mapping[str, object],
+    name: str | None = None,
+    metadata: Mapping[str, object] | None = None,
+    **limits: Any,
 ) -> Coupon:
     """
-    Change what may change about a coupon, all of it; what it takes off stays.
+    Change what may change about a coupon: its name, metadata, and the limits given.
 
-    A limit below what has been redeemed means that nobody else can redeem it.
+    ``limits`` are max_redemptions and expires_at, where None is without limit; what it takes off
+    stays. A limit below what has been redeemed means that nobody else can redeem it.
 
     Raises:
         InvalidInputError: a malformed name or metadata, a limit below one.
     """
-    coupon.name = inputs.name("name", name, longest=_LONGEST_NAME)
-    coupon.max_redemptions = _limit("max_redemptions", max_redemptions)
-    coupon.expires_at = expires_at
-    coupon.metadata = json.loads(canonical(metadata))
+    assert limits.keys() <= {"max_redemptions", "expires_at"}, "what else there is stays"
+    if name is not None:
+        coupon.name = inputs.name("name", name, longest=_LONGEST_NAME)
+    if metadata is not None:
+        coupon.metadata = json.loads(canonical(metadata))
+    if "max_redemptions" in limits:
+        coupon.max_redemptions = _limit("max_redemptions", limits["max_redemptions"])
+    coupon.expires_at = limits.get("expires_at", coupon.expires_at)
     coupon.save(update_fields=["name", "max_redemptions", "expires_at", "metadata"])
     return coupon
 
@@ -133,20 +139,20 @@ def archive(*, coupon: Coupon, at: datetime) -> Coupon:
 
 
 def redeem(
-    *, coupon: Coupon, subscription: Subscription, key: str, at: datetime, cause: str = ""
+    *, coupon: Coupon, subscription: Subscription, at: datetime, key: str = "", cause: str = ""
 ) -> CouponRedemption:
     """
     Use a coupon for a subscription, from ``at`` on.
 
-    The same key again changes nothing. Redemptions of one coupon come one after the other, so that
-    its limits hold whoever is redeeming at the same time.
+    The same key again changes nothing; without one, each call redeems. Redemptions of one coupon
+    come one after the other, so that its limits hold whoever is redeeming at the same time.
 
     Raises:
         CouponRefusedError: see its reasons.
         IdempotencyConflictError: the key stands for another subscription's redemption.
         InvalidInputError: a malformed key.
     """
-    key = inputs.key("key", key, longest=255)
+    key = inputs.key("key", key or f"own:{uuid4().hex}", longest=255)
     with transaction.atomic():
         coupon = Coupon.objects.select_for_update().get(pk=coupon.pk)
         known = CouponRedemption.objects.filter(coupon=coupon, key=key).first()
@@ -158,6 +164,7 @@ def redeem(
             raise CouponRefusedError(
                 reason=reason, coupon=coupon.key, subscription=subscription.key
             )
+        rechecking.subscriptions({subscription.pk: at})
         return CouponRedemption.objects.create(
             coupon=coupon, subscription=subscription, key=key, redeemed_at=at, cause=cause
         )
@@ -165,9 +172,11 @@ def redeem(
 
 def remove(*, redemption: CouponRedemption, at: datetime) -> CouponRedemption:
     """Take a coupon from a subscription, from ``at`` on. Again changes nothing."""
-    CouponRedemption.objects.filter(pk=redemption.pk, removed_at=None).update(
-        removed_at=max(at, redemption.redeemed_at)
-    )
+    removed_at = max(at, redemption.redeemed_at)
+    with transaction.atomic():
+        rechecking.subscriptions({redemption.subscription_id: removed_at})
+        standing = CouponRedemption.objects.filter(pk=redemption.pk, removed_at=None)
+        standing.update(removed_at=removed_at)
     redemption.refresh_from_db()
     return redemption
 

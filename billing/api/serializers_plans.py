@@ -279,7 +279,7 @@ class PublishIn(Body):
 
     effective_from = Instant(required=False, help_text="Now unless given.")
 
-    example: ClassVar[dict[str, Any]] = {"effective_from": "2026-07-01T00:00:00Z"}
+    example: ClassVar[dict[str, Any]] = {}
 
 
 class ArchiveIn(Body):

@@ -34,6 +34,8 @@ class Facts:
     """What a document refers to: its currency, and the features it names, by key."""
 
     currency_kind: str
+    currency: str = ""
+    base_currency: str = ""  # the book's, in which costs are
     kept: int = SCALE  # places that the ledger keeps of the currency
     features: Mapping[str, FeatureFacts] = field(default_factory=dict)
 

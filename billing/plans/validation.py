@@ -117,6 +117,7 @@ def _check_cards(
         feature = _check_feature(below, card, facts)
         _check_cadence(below, card, cadence)
         _check_terms(below, card, feature, facts)
+        _check_basis(below, card, facts)
         check_entitlement(below, card, feature, cadence)
 
 
@@ -182,6 +183,15 @@ def _check_terms(rules: Rules, card: Object, feature: FeatureFacts | None, facts
         kept=facts.kept,
     )
     rules.add(found)
+
+
+def _check_basis(rules: Rules, card: Object, facts: Facts) -> None:
+    """Refuse a multiple of cost in another currency than the one that costs are in."""
+    if facts.currency_kind != "currency" or facts.currency == facts.base_currency:
+        return
+    if isinstance(card["price"], Mapping) and card["price"].get("basis") == "cost":
+        message = f"Costs are in {facts.base_currency}: price a multiple of them in the same."
+        rules.refuse("other_currency", "price.basis", message, value=facts.currency)
 
 
 def _check_same_features(rules: Rules, phases: Iterable[Object]) -> None:

@@ -48,7 +48,7 @@ def plans(book: Book) -> QuerySet[PlanVersion]:
     ).prefetch_related(Prefetch("addon_version__rate_cards", _cards()))
     return (
         PlanVersion.objects.filter(plan__book=book)
-        .select_related("plan", "asset")
+        .select_related("plan__book", "asset")
         .prefetch_related(Prefetch("phases", phases), Prefetch("addons", attached))
         .order_by("plan__key", "version")
     )
@@ -58,7 +58,7 @@ def addons(book: Book) -> QuerySet[AddonVersion]:
     """Return the versions of a book's add-ons, each with its rate cards."""
     return (
         AddonVersion.objects.filter(addon__book=book)
-        .select_related("addon", "asset")
+        .select_related("addon__book", "asset")
         .prefetch_related(Prefetch("rate_cards", _cards()))
         .order_by("addon__key", "version")
     )
@@ -133,7 +133,7 @@ def plan_problems(version: PlanVersion) -> list[Problem]:
     """Return every rule that a plan's version breaks; none if it may be published."""
     document = plan_document(version)
     cards = [card for phase in version.phases.all() for card in phase.rate_cards.all()]
-    found = validation.plan_problems(document, facts_of(version.asset, cards))
+    found = validation.plan_problems(document, facts_of(version.plan.book, version.asset, cards))
     for place, attached in enumerate(version.addons.all()):
         addon = addon_document(attached.addon_version)
         found += validation.attachment_problems(
@@ -144,15 +144,17 @@ def plan_problems(version: PlanVersion) -> list[Problem]:
 
 def addon_problems(version: AddonVersion) -> list[Problem]:
     """Return every rule that an add-on's version breaks; none if it may be published."""
-    facts = facts_of(version.asset, version.rate_cards.all())
+    facts = facts_of(version.addon.book, version.asset, version.rate_cards.all())
     return validation.addon_problems(addon_document(version), facts)
 
 
-def facts_of(asset: Asset, cards: Iterable[PlanRateCard]) -> Facts:
+def facts_of(book: Book, asset: Asset, cards: Iterable[PlanRateCard]) -> Facts:
     """Return what the rules look at, of rate cards that were read with their features."""
     features = {card.feature.key: card.feature for card in cards if card.feature is not None}
     return Facts(
         currency_kind=asset.kind,
+        currency=asset.code,
+        base_currency=book.base_currency,
         kept=asset.scale,
         features={key: feature_facts(feature) for key, feature in features.items()},
     )

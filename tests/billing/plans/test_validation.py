@@ -1,5 +1,6 @@
 """What is wrong with a plan is said before it is published: all of it, by field."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,6 +185,15 @@ def test_event_prices_need_a_meter_that_adds_up():
 def test_prices_are_in_money_or_credit():
     assert problems(plan(), Facts(currency_kind="unit")) == [("currency", "not_a_currency")]
     assert problems(plan(), Facts(currency_kind="credit")) == []
+
+
+def test_a_multiple_of_cost_is_in_the_currency_of_costs():
+    price = {"type": "dynamic", "multiplier": "1.2", "basis": "cost"}
+    document = plan(phase("main", card(price=price)))
+    euros = replace(FACTS, currency="EUR", base_currency="USD")
+
+    assert problems(document, euros) == [("phases[0].rate_cards[0].price.basis", "other_currency")]
+    assert problems(document, replace(euros, currency="USD")) == []
 
 
 def test_prices_fit_the_places_of_the_currency():
