@@ -1,9 +1,10 @@
-"""What workers do for metering; see ledger/config/schedule.py for when."""
+"""What workers do for billing; see ledger/config/schedule.py for when."""
 
 import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
+from billing import due
 from billing.costs import price_list
 from billing.metering import rollups, unattributed
 
@@ -40,3 +41,14 @@ def refresh_costs(**_later: object) -> int:
             "provider prices taken", release=done.release, added=done.added, changed=done.changed
         )
     return done.added + done.changed
+
+
+@shared_task
+def do_what_is_due(**_later: object) -> int:
+    """Charge, true up and expire what is due by now; safe to run twice, late, or concurrently."""
+    swept = due.sweep(at=now())
+    for customer, error in swept.failures:
+        logger.warning("due work failed", customer=customer, error=str(error))
+    if swept.customers:
+        logger.info("due work done", customers=swept.customers, charges=swept.charges)
+    return swept.customers

@@ -29,6 +29,7 @@ from billing.metering.ingest import latest_at, untimely
 from billing.metering.measuring import Measured, measure
 from billing.metering.repetition import repetitions
 from billing.models import Accrual, Correction, Meter, UsageEvent
+from ledger import clocks
 from ledger.errors import (
     ConflictError,
     IdempotencyConflictError,
@@ -168,7 +169,7 @@ def _numbered(event: UsageEvent, replacement: Fact, at: datetime) -> dict[int, M
     if (replacement.source, replacement.external_id) != (event.source, event.external_id):
         remedy = f"keep the source {event.source} and the id {event.external_id}"
         raise InvalidInputError(field="id", value=replacement.external_id, remedy=remedy)
-    if refused := untimely(replacement, latest_at(at)):
+    if refused := untimely(replacement, latest_at(at, clocks.latest(event.book_id))):
         raise InvalidInputError(
             field="time", value=str(replacement.occurred_at), remedy=refused.detail
         )

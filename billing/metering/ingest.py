@@ -168,7 +168,7 @@ def _within(reach: frozenset[int], chunk: Sequence[Sent], prepared: Prepared) ->
 
 def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) -> Prepared:
     catalogue = prepared.catalogue
-    latest = latest_at(received_at)
+    latest = latest_at(received_at, catalogue.latest_clock_at)
     first: dict[str, Measured] = {}
     for sent in chunk:
         if isinstance(sent, Rejection):
@@ -195,9 +195,14 @@ def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) 
     return prepared
 
 
-def latest_at(received_at: datetime) -> datetime:
-    """Return the latest time that an event may carry: clocks differ."""
-    return received_at + timedelta(seconds=settings.METERBOOK_EVENT_CLOCK_SKEW_SECONDS)
+def latest_at(received_at: datetime, clock_at: datetime | None) -> datetime:
+    """
+    Return the latest time that an event may carry: clocks differ.
+
+    ``clock_at`` is where the book's latest test clock stands, if there is one.
+    """
+    latest = received_at if clock_at is None else max(received_at, clock_at)
+    return latest + timedelta(seconds=settings.METERBOOK_EVENT_CLOCK_SKEW_SECONDS)
 
 
 def untimely(fact: Fact, latest: datetime) -> Rejection | None:

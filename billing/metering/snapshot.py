@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from threading import Lock
 from typing import Final, NamedTuple
@@ -21,6 +22,7 @@ from billing.metering.compiling import CompiledMeter, compiled, dated_of, dimens
 from billing.metering.costs import LLM, Costs
 from billing.models import BillingProfile, Feature, Meter, Rate, RateCard
 from billing.rating.match import Dated, Rates
+from ledger import clocks
 from ledger.errors import TransientError
 
 _REMEMBERED: Final = 500_000  # subjects; they come from outside and have no end
@@ -56,6 +58,7 @@ class Snapshot:
     rates: dict[int, Rates]  # by rate card
     assets: dict[int, int]  # rate card -> the asset its prices are in
     default_card_id: int | None
+    latest_clock_at: datetime | None = None  # of the book's test clocks, if they are allowed
     subjects: dict[str, int] = field(default_factory=dict)
     terms: dict[int, Terms] = field(default_factory=dict)
     # By (customer, meter, rate), and by (customer, asset): unbilled and overdraft.
@@ -148,6 +151,7 @@ def _load(book_id: int, version: int) -> Snapshot:
         rates=_rates(cards, meters),
         assets={card.pk: card.asset_id for card in cards},
         default_card_id=next((card.pk for card in cards if card.is_default), None),
+        latest_clock_at=clocks.latest(book_id),
     )
 
 

@@ -8,7 +8,7 @@ from drf_spectacular.views import (
     SpectacularYAMLAPIView,
 )
 
-from ledger.api.views import accounts, journal, registry
+from ledger.api.views import accounts, clocks, journal, registry
 
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
@@ -26,6 +26,10 @@ urlpatterns = [
     path("customers", registry.Customers.as_view()),
     path("customers/<str:customer>", registry.OneCustomer.as_view()),
     path("customers/<str:customer>/balances", accounts.CustomerBalances.as_view()),
+    path("customers/<str:customer>/test-clock", clocks.CustomerClock.as_view()),
+    path("test-clocks", clocks.Clocks.as_view()),
+    path("test-clocks/<str:test_clock>", clocks.OneClock.as_view()),
+    path("test-clocks/<str:test_clock>/advance", clocks.ClockAdvance.as_view()),
     path("accounts", accounts.Accounts.as_view()),
     path("accounts/<str:account>", accounts.OneAccount.as_view()),
     path("accounts/<str:account>/balance", accounts.AccountBalance.as_view()),

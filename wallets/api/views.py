@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ledger import inputs
+from ledger import clocks, inputs
 from ledger.api import lookups, pages
 from ledger.api.fields import listing
 from ledger.api.idempotency import once
@@ -23,14 +25,16 @@ from wallets.models import CreditGrant, Wallet
 
 def wallets_of(view: Resource) -> QuerySet[Wallet]:
     """Return the wallets that the caller may see."""
-    wallets = Wallet.objects.filter(customer__book=view.caller.book).select_related("asset")
+    wallets = Wallet.objects.filter(customer__book=view.caller.book)
+    wallets = wallets.select_related("asset", "customer__clock")
     return lookups.within(view.caller, wallets, "customer")
 
 
 def grants_of(view: Resource) -> QuerySet[CreditGrant]:
     """Return the grants that the caller may see."""
     found = CreditGrant.objects.filter(wallet__customer__book=view.caller.book)
-    return lookups.within(view.caller, found.select_related("wallet__asset"), "wallet__customer")
+    found = found.select_related("wallet__asset", "wallet__customer__clock")
+    return lookups.within(view.caller, found, "wallet__customer")
 
 
 class Wallets(Resource):
@@ -98,9 +102,8 @@ class WalletBalance(Resource):
     def get(self, request: Request, wallet: str) -> Response:
         found = lookups.by_id(wallets_of(self), wallet, "wallet")
         as_of = self.asked(s.AtQuery).get("as_of")
-        figures = summary.of_wallets([found.pk], at=as_of or self.now, is_past=as_of is not None)[
-            found.pk
-        ]
+        at = as_of or clocks.now_of(found.customer, self.now)
+        figures = summary.of_wallets([found.pk], at=at, is_past=as_of is not None)[found.pk]
         written = {"wallet_id": found.pk, "asset": found.asset.code, "as_of": as_of}
         return self.answer(
             s.WalletBalanceOut, asdict(figures) | {"settled": figures.settled} | written
@@ -151,7 +154,8 @@ class WalletGrants(Resource):
         inputs.key("key", wanted["key"])
         for feature in wanted["feature_keys"]:
             inputs.key("feature_keys", feature)
-        grant = grants.issue(wallet=found, at=self.now, **wanted)
+        at = clocks.now_of(found.customer, self.now)
+        grant = grants.issue(wallet=found, at=at, **wanted)
         return _answer(self, grant.pk, status=201)
 
 
@@ -182,7 +186,7 @@ class GrantVoid(Resource):
         wanted = self.body(s.VoidIn)
         grants.void(
             grant=found,
-            at=self.now,
+            at=clocks.now_of(found.wallet.customer, self.now),
             key=request.headers["Idempotency-Key"],
             reason=wanted["reason"],
         )
@@ -195,8 +199,15 @@ def _answer(view: Resource, grant_id: int, *, status: int = 200) -> Response:
 
 
 def _with_figures(view: Resource, rows: Sequence[CreditGrant]) -> list[Any]:
-    """Give each grant its figures, by one look for all."""
-    found = summary.of_grants([grant.pk for grant in rows], at=view.now)
+    """Give each grant its figures, by one look for all who live by one time."""
+    now, by_time = view.now, defaultdict[datetime, list[int]](list)
+    for grant in rows:
+        by_time[clocks.now_of(grant.wallet.customer, now)].append(grant.pk)
+    found = {
+        pk: figures
+        for at, grants_ in by_time.items()
+        for pk, figures in summary.of_grants(grants_, at=at).items()
+    }
     for grant in rows:
         grant.figures = found[grant.pk]  # type: ignore[attr-defined]
     return list(rows)
