@@ -11,10 +11,11 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
+from billing import pricing
 from billing.metering import paths
 from billing.models import BillingProfile, Meter, Rate, RateCard, Subject
 from billing.rating.price import places_of
@@ -22,7 +23,7 @@ from ledger import inputs, limits
 from ledger.errors import AlreadyExistsError, InvalidInputError, PrecisionError
 from ledger.integrity import taken
 from ledger.models import Asset, Book, Customer
-from ledger.money import exact, text
+from ledger.money import ZERO, exact, text
 
 _DIMENSION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _MOST_DIMENSIONS: Final = 20
@@ -138,9 +139,10 @@ def add_rate(
     *,
     rate_card: RateCard,
     meter: Meter,
-    unit_price: Decimal,
     effective_from: datetime,
     at: datetime,
+    unit_price: Decimal | None = None,
+    terms: Mapping[str, Any] | None = None,
     match: Mapping[str, str] | None = None,
     unit_cost: Decimal | None = None,
     provider: str = "",
@@ -149,19 +151,28 @@ def add_rate(
     Price a meter, perhaps for some values of its dimensions only, from an instant on.
 
     It prices usage that happens from ``effective_from`` on and is received after it was added;
-    what has been posted keeps its price. ``unit_cost`` is what the provider charges us per
-    unit, in the book's base currency.
+    what has been posted keeps its price. It costs ``unit_price`` per unit, or what ``terms`` say
+    (``billing.rating.terms``), for each calendar month. ``unit_cost`` is what the provider charges
+    us per unit, in the book's base currency.
 
     Raises:
         InvalidInputError: another book's meter, a dimension that the meter lacks, a price or
-            cost below zero or not a number, or a cost without its provider.
+            cost below zero or not a number, both a price and terms or neither.
+        InvalidTermsError: with every problem of the terms; a minimum commitment is one, for only
+            subscriptions have an end of period at which it could be charged.
         PrecisionError: price and quantity together are finer than the asset keeps.
         AlreadyExistsError: the card has a price for exactly this from that instant on.
     """
     if meter.book_id != rate_card.book_id:
         remedy = "name a meter of the rate card's book"
         raise InvalidInputError(field="meter", value=meter.key, remedy=remedy)
-    _check_price("unit_price", unit_price, rate_card.asset.scale, meter)
+    if (unit_price is None) == (terms is None):
+        remedy = "send either a price per unit or terms"
+        raise InvalidInputError(field="unit_price", value=unit_price, remedy=remedy)
+    if unit_price is not None:
+        _check_price("unit_price", unit_price, rate_card.asset.scale, meter)
+    if terms is not None:
+        terms = pricing.checked(terms, rate_card=rate_card, meter=meter)
     if unit_cost is not None:
         _check_price("unit_cost", unit_cost, _base_scale(rate_card.book), meter)
     rate = Rate(
@@ -169,7 +180,9 @@ def add_rate(
         meter=meter,
         match=_match(meter, match or {}),
         asset=rate_card.asset,
-        unit_price=unit_price,
+        model=Rate.Model.UNIT if terms is None else Rate.Model.TERMS,
+        unit_price=unit_price or ZERO,
+        terms=terms,
         unit_cost=unit_cost,
         provider=inputs.name("provider", provider, may_be_empty=True),
         effective_from=effective_from,

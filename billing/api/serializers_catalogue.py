@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.api.serializers_prices import COMMITMENTS, DISCOUNTS, PRICE, UNIT_CONFIG, AsSent
 from billing.models import BillingProfile, Meter, Rate
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery
 
@@ -119,6 +121,25 @@ class RateCardIn(Body):
     example: ClassVar[dict[str, Any]] = {"key": "list-2026", "asset": "USD", "is_default": True}
 
 
+_TERMS: Final = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "required": ["price"],
+    "description": "What usage costs, counted by the calendar month.",
+    "properties": {
+        "price": PRICE,
+        "unit_config": UNIT_CONFIG | {"type": ["object", "null"]},
+        "discounts": DISCOUNTS | {"type": ["object", "null"]},
+        "commitments": COMMITMENTS | {"type": ["object", "null"]},
+    },
+}
+
+
+@extend_schema_field(_TERMS)
+class Terms(AsSent):
+    """A price with its unit conversion, discounts and commitments."""
+
+
 class RateOut(serializers.Serializer[Any]):
     """The price of a meter, perhaps for some of its dimensions only, from an instant on."""
 
@@ -126,7 +147,8 @@ class RateOut(serializers.Serializer[Any]):
     meter_id = Id()
     match = serializers.DictField(child=serializers.CharField())
     model = serializers.ChoiceField(Rate.Model.choices)
-    unit_price = Amount()
+    unit_price = Amount(help_text="Per unit; 0 where `terms` say what it costs.")
+    terms = Terms(allow_null=True)
     unit_cost = Amount(allow_null=True)
     provider = serializers.CharField()
     effective_from = Instant()
@@ -138,6 +160,7 @@ class RateOut(serializers.Serializer[Any]):
         "match": {"model": "gpt-5", "token": "input"},
         "model": "unit",
         "unit_price": "0.00000125",
+        "terms": None,
         "unit_cost": "0.000001",
         "provider": "openai",
         "effective_from": _AT,
@@ -154,8 +177,16 @@ class RateIn(Body):
         default=dict,
         help_text="Dimension → value; none: all usage of the meter.",
     )
-    model = serializers.ChoiceField(Rate.Model.choices, default=Rate.Model.UNIT)
-    unit_price = Number(places=_PRICE_PLACES, help_text="In the rate card's asset.")
+    model = serializers.ChoiceField(
+        Rate.Model.choices, required=False, help_text="May be left out: what is sent says it."
+    )
+    unit_price = Number(
+        places=_PRICE_PLACES,
+        required=False,
+        allow_null=True,
+        help_text="In the rate card's asset; this or `terms`.",
+    )
+    terms = Terms(required=False, allow_null=True)
     unit_cost = Number(
         places=_PRICE_PLACES,
         required=False,
@@ -164,6 +195,14 @@ class RateIn(Body):
     )
     provider = serializers.CharField(max_length=200, default="", allow_blank=True)
     effective_from = Instant(required=False, help_text="Now unless given.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a model that is not what was sent."""
+        sent = Rate.Model.UNIT if attrs.get("terms") is None else Rate.Model.TERMS
+        if attrs.pop("model", sent) != sent:
+            detail = "Send unit_price for the model unit, terms for the model terms."
+            raise serializers.ValidationError({"model": detail})
+        return attrs
 
     example: ClassVar[dict[str, Any]] = {
         "meter": "llm-tokens",

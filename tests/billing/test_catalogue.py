@@ -7,6 +7,7 @@ import pytest
 
 from billing import catalogue
 from billing.models import BillingProfile, RateCard
+from billing.rating.problems import InvalidTermsError
 from ledger import chart, registry
 from ledger.errors import AlreadyExistsError, InvalidInputError, PrecisionError
 from ledger.models import Balance
@@ -168,6 +169,54 @@ def test_a_price_is_for_dimensions_of_its_meter(price):
 def test_a_meter_is_priced_in_its_own_book(price, other_book, define):
     with pytest.raises(InvalidInputError, match="book"):
         price(meter=define(book=other_book))
+
+
+@pytest.fixture
+def refused(define, card):
+    """Return a function that tells why terms are refused in a price list."""
+    meter = define()
+
+    def add(terms, card=card):
+        given = {"rate_card": card, "meter": meter, "effective_from": NOON, "at": NOON}
+        with pytest.raises(InvalidTermsError) as refusal:
+            catalogue.add_rate(terms=terms, **given)
+        return {(problem.field, problem.code) for problem in refusal.value.problems}
+
+    return add
+
+
+def test_a_price_list_has_no_period_to_charge_a_minimum_or_a_fee_for(refused):
+    unit, flat = {"type": "unit", "amount": "1"}, {"type": "flat", "amount": "5"}
+
+    assert refused({"price": unit, "commitments": {"minimum_amount": "5"}}) == {
+        ("terms.commitments.minimum_amount", "needs_a_subscription")
+    }
+    assert refused({"price": flat}) == {("terms.price.type", "needs_a_subscription")}
+
+
+def test_terms_are_read_by_what_the_meter_and_the_asset_are(refused):
+    table = {"type": "rate_table", "dimensions": ["colour"], "rates": [], "default": "1"}
+
+    assert ("terms.price.dimensions[0]", "unknown_dimension") in refused({"price": table})
+    assert refused({"price": {"type": "unit", "amount": "0.0000000000001"}}) == {
+        ("terms.price.amount", "too_many_places")
+    }
+
+
+def test_a_multiple_of_cost_is_priced_in_the_currency_of_cost(refused, book):
+    euros = catalogue.create_rate_card(
+        book=book, key="eur", asset=registry.currency(code="EUR"), at=NOON
+    )
+    price = {"type": "dynamic", "basis": "cost", "multiplier": "1.2"}
+
+    assert refused({"price": price}, euros) == {("terms.price.basis", "other_currency")}
+
+
+def test_a_rate_has_one_price(price, define, card):
+    with pytest.raises(InvalidInputError, match="either"):
+        price(terms={"price": {"type": "free"}})
+    with pytest.raises(InvalidInputError, match="either"):
+        catalogue.add_rate(rate_card=card, meter=define(key="x"), effective_from=NOON, at=NOON)
 
 
 def test_a_subject_changes_hands(book, customer):

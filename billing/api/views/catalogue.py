@@ -213,7 +213,6 @@ class Rates(Resource):
         found = _find_card(self, rate_card)
         wanted = {"effective_from": self.now, **self.body(s.RateIn)}
         wanted["meter"] = find_meter(self, wanted["meter"])
-        del wanted["model"]  # there is one, so far
         rate = catalogue.add_rate(rate_card=found, at=self.now, **wanted)
         return self.answer(s.RateOut, rate, status=201)
 

@@ -99,12 +99,49 @@ def test_the_same_price_is_added_once(api, meter, card):
         ({"match": {"colour": "red"}}, (400, "invalid_input")),
         ({"meter": "none"}, (404, "not_found")),
         ({"model": "graduated"}, (400, "invalid_input")),
+        ({"model": "terms"}, (400, "invalid_input")),
+        ({"terms": {"price": {"type": "free"}}}, (400, "invalid_input")),
+        ({"unit_price": None}, (400, "invalid_input")),
     ],
 )
 def test_a_price_that_cannot_be_is_refused(api, meter, card, change, expected):
     body = {"meter": "llm", "unit_price": "1"}
 
     assert code(api.post("rate-cards/list/rates", body | change)) == expected
+
+
+GRADUATED = {
+    "type": "graduated",
+    "tiers": [
+        {"up_to_amount": "1000", "unit_price": {"type": "unit", "amount": "0.02"}},
+        {"unit_price": {"type": "unit", "amount": "0.01"}},
+    ],
+}
+
+
+def test_a_price_in_tiers_is_added_and_listed(api, meter, card):
+    terms = {"price": GRADUATED, "discounts": {"percentage": 2.5}}
+    rate = api.post("rate-cards/list/rates", {"meter": "llm", "terms": terms}).json()
+
+    kept = terms | {"discounts": {"percentage": "2.5"}}  # numbers are text
+    assert (rate["model"], rate["unit_price"], rate["terms"]) == ("terms", "0", kept)
+    assert api.get("rate-cards/list/rates").json()["data"] == [rate]
+
+
+def test_everything_wrong_with_terms_is_answered_at_once(api, meter, card):
+    terms = {
+        "price": {"type": "unit", "amount": "-1"},
+        "discounts": {"percentage": 101},
+        "commitments": {"minimum_amount": "5"},
+    }
+    answer = api.post("rate-cards/list/rates", {"meter": "llm", "terms": terms})
+
+    assert code(answer) == (400, "invalid_terms")
+    assert {(each["field"], each["code"]) for each in answer.json()["errors"]} == {
+        ("terms.price.amount", "negative"),
+        ("terms.discounts.percentage", "over_100"),
+        ("terms.commitments.minimum_amount", "needs_a_subscription"),
+    }
 
 
 def test_one_rate_card_is_the_default(api, card):
