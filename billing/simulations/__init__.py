@@ -1,0 +1,1 @@
+"""What if? Recorded usage under another plan, price list or price, without writing anything."""
