@@ -106,6 +106,7 @@ class OneOverride(Resource):
         answer=None,
         status=204,
     )
+    @once()
     def delete(self, request: Request, override: str) -> Response:
         own = prices.visible(self.caller.book).filter(book=self.caller.book)
         overrides.remove(override=lookups.by_id(own, override, "override"), at=self.now)
