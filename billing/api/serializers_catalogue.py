@@ -122,7 +122,7 @@ class RateCardIn(Body):
 
 
 _TERMS: Final = {
-    "type": ["object", "null"],
+    "type": "object",  # or null: the fields allow it
     "additionalProperties": False,
     "required": ["price"],
     "description": "What usage costs, counted by the calendar month.",
