@@ -29,7 +29,7 @@ class Simulations(Resource):
     whole_book = frozenset({"POST"})
 
     @operation(
-        "simulate",
+        "simulate-usage",
         summary="Compute what recorded usage would have cost under other prices",
         description="What was posted is what series and charges say whose time starts within"
         " `from` and `to`; choose whole billing periods. A plan is taken as if the customers had"
