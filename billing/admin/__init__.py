@@ -3,6 +3,7 @@
 from billing.admin import (
     addons,
     catalogue,
+    contracts,
     corrections,
     costs,
     coupons,
@@ -14,6 +15,7 @@ from billing.admin import (
     plans,
     profiles,
     rates,
+    subscriptions,
     tax_codes,
     unattributed,
     usage,
@@ -22,6 +24,7 @@ from billing.admin import (
 __all__ = [
     "addons",
     "catalogue",
+    "contracts",
     "corrections",
     "costs",
     "coupons",
@@ -33,6 +36,7 @@ __all__ = [
     "plans",
     "profiles",
     "rates",
+    "subscriptions",
     "tax_codes",
     "unattributed",
     "usage",

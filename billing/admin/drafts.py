@@ -202,6 +202,8 @@ class DraftPages(Listing):
     def _card_page(self, request: HttpRequest, place: Place, form: RateCardForm) -> HttpResponse:
         version = place.version
         answer = _answer(request, place, form)
+        if form.is_bound:
+            form.show((problem.field, problem.message) for problem in answer.problems)
         context = {
             **self.admin_site.each_context(request),
             "title": place.key or "Add a rate card",

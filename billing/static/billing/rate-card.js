@@ -134,7 +134,17 @@
       readCurve(panel);
     };
 
-    const changed = () => {
+    // What the server said of a field is over once the field is written anew.
+    const forget = (input) => {
+      const place = input.closest("td, .form-row");
+      if (!place) return;
+      place.querySelectorAll(".mb-problem:not(.mb-live), .errorlist").forEach((note) => note.remove());
+      place.classList.remove("errors");
+      input.removeAttribute("aria-invalid");
+    };
+
+    const changed = (event) => {
+      if (event.target.name) forget(event.target);
       showFields(form);
       nameRates(form);
       clearTimeout(timer);
