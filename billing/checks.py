@@ -7,6 +7,7 @@ They read the entries and the events themselves. The setting ``LEDGER_CHECKS`` n
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -21,7 +22,7 @@ from django.db import connection
 from billing.metering import readings
 from billing.metering.facts import Fact
 from billing.metering.naming import product_of
-from billing.models import Meter, Rate
+from billing.models import Meter
 from ledger.money import ZERO, add, text
 from ledger.verification import Disagreement
 
@@ -42,11 +43,9 @@ def quantities_were_posted(*, book_id: int | None) -> Iterator[Disagreement]:
 def amounts_were_posted(*, book_id: int | None) -> Iterator[Disagreement]:
     """The running amounts of each product sum to the revenue that usage brought."""
     said: defaultdict[tuple[int, int, str], Decimal] = defaultdict(Decimal)
-    amounts = dict(_rows(_AMOUNTS, book_id))
-    for rate in Rate.objects.select_related("meter", "rate_card").filter(pk__in=amounts):
-        product = product_of(rate.meter.key, rate.match)
-        place = rate.meter.book_id, rate.asset_id, product
-        said[place] = add(said[place], amounts[rate.pk])
+    for book, asset, meter, match, amount in _rows(_AMOUNTS, book_id):
+        place = book, asset, product_of(meter, json.loads(match))
+        said[place] = add(said[place], amount)
     posted = {row[:3]: row[3] for row in _rows(_REVENUE, book_id)}
     for place in sorted(said.keys() | posted.keys()):
         ours, theirs = said.get(place, ZERO), posted.get(place, ZERO)
@@ -157,8 +156,11 @@ _QUANTITIES: Final = f"""
 """  # noqa: S608 - fixed fragments
 
 _AMOUNTS: Final = f"""
-    SELECT a.rate_id, sum(a.amount) FROM billing_accrual a JOIN billing_meter m ON m.id = a.meter_id
-    WHERE a.rate_id IS NOT NULL AND {_OF_BOOK} GROUP BY 1
+    SELECT m.book_id, r.asset_id, m.key, r.match::text, sum(a.amount)
+    FROM billing_accrual a
+    JOIN billing_rate r ON r.id = a.rate_id
+    JOIN billing_meter m ON m.id = a.meter_id
+    WHERE {_OF_BOOK} GROUP BY 1, 2, 3, 4
 """  # noqa: S608 - fixed fragments
 _REVENUE: Final = f"""
     SELECT m.book_id, m.asset_id, m.discriminator, sum(d.credits - d.debits)

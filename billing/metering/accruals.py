@@ -22,6 +22,8 @@ from billing.metering.takings import Takings
 from billing.rating.free_events import EventState
 from ledger import arrays
 
+PRICED: Final = "priced"  # of a state: what event prices remember
+
 
 class Series(NamedTuple):
     """What an accrual is the running value of."""
@@ -121,7 +123,7 @@ def _locked(found: Mapping[int, Series], scales: Mapping[Series, int]) -> dict[S
             running = Running.load(held) if held else Running()
             running.scale, running.value, running.count = scales[series], quantity, events
             accruals[series] = OpenAccrual(
-                accrual_id, running, amount, cost, Takings(taken), held.get(_PRICED, {})
+                accrual_id, running, amount, cost, Takings(taken), held.get(PRICED, {})
             )
     return accruals
 
@@ -131,13 +133,12 @@ def _state(accrual: OpenAccrual) -> str:
     running, priced = accrual.running, accrual.priced
     if accrual.events is not None:
         priced = accrual.events.dump()
-    kept: dict[str, Any] = {_PRICED: priced} if priced else {}
+    kept: dict[str, Any] = {PRICED: priced} if priced else {}
     if running.total or running.latest_key:
         kept |= {k: v for k, v in running.dump().items() if k not in ("value", "count", "scale")}
     return json.dumps(kept) if kept else "{}"
 
 
-_PRICED: Final = "priced"
 _FIND: Final = """
     SELECT a.id, s.place
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) WITH ORDINALITY

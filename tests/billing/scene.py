@@ -13,7 +13,7 @@ from django.db import connection
 from billing import catalogue
 from billing.metering import corrections, decode, history, ingest, snapshot
 from billing.metering.facts import Fact, Outcome, Sent
-from billing.models import Correction, Meter, Rate, RateCard, UsageEvent
+from billing.models import Correction, Feature, Meter, Rate, RateCard, UsageEvent
 from ledger import chart
 from ledger.models import Asset, Book, Customer
 from tests import factories
@@ -121,6 +121,41 @@ class Scene:
             match=match,
             effective_from=since,
             at=START,
+        )
+
+    def sell(
+        self, aggregation: str, price: Mapping[str, Any], *, path: str = "$.n", **more: Any
+    ) -> Meter:
+        """Count events, and price what is counted by terms in the price list."""
+        dimensions = more.pop("dimensions", None)
+        made = self.meter(aggregation, price=None, path=path, dimensions=dimensions)
+        self.price(made, price, **more)
+        return made
+
+    def price(self, meter: Meter, price: Mapping[str, Any], **more: Any) -> Rate:
+        """Price a meter by terms in the price list."""
+        costs = {name: more.pop(name) for name in ("unit_cost", "provider") if name in more}
+        return catalogue.add_rate(
+            rate_card=self.card,
+            meter=meter,
+            terms={"price": price, **more},
+            effective_from=START,
+            at=START,
+            **costs,
+        )
+
+    def feature(
+        self, meter: Meter, *, key: str = "", filters: Any = None, unit_cost: Any = None
+    ) -> Feature:
+        """Name what a meter counts, perhaps with what a unit of it costs us."""
+        return Feature.objects.create(
+            book=self.book,
+            key=key or f"feature-{next(_numbers)}",
+            name="Feature",
+            meter=meter,
+            filters=filters or {},
+            unit_cost=unit_cost,
+            created_at=START,
         )
 
     def subject(self, key: str, customer: Customer | None = None) -> None:
