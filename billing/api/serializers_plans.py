@@ -123,9 +123,9 @@ class CardDocument(Title):
     billing_cadence = Cadence(required=False, help_text="None: one-time, for flat prices only.")
     payment_term = serializers.ChoiceField(PAYMENT_TERMS, default="in_arrears")
     price = Price()
-    unit_config = UnitConfig(required=False)
-    discounts = Discounts(required=False)
-    commitments = Commitments(required=False)
+    unit_config = UnitConfig(required=False, allow_null=True)
+    discounts = Discounts(required=False, allow_null=True)
+    commitments = Commitments(required=False, allow_null=True)
     entitlement = Entitlement(required=False)
     tax_config = TaxConfig(required=False)
 

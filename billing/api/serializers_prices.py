@@ -126,17 +126,17 @@ class Price(AsSent):
     """One of ten models."""
 
 
-@extend_schema_field(UNIT_CONFIG | {"type": ["object", "null"]})
+@extend_schema_field(UNIT_CONFIG)
 class UnitConfig(AsSent):
     """From what is metered to what is billed."""
 
 
-@extend_schema_field(DISCOUNTS | {"type": ["object", "null"]})
+@extend_schema_field(DISCOUNTS)
 class Discounts(AsSent):
     """Free units, and a percentage."""
 
 
-@extend_schema_field(COMMITMENTS | {"type": ["object", "null"]})
+@extend_schema_field(COMMITMENTS)
 class Commitments(AsSent):
     """The least and the most that a period costs."""
 
@@ -155,9 +155,9 @@ class PricePreviewIn(Body):
     """A case: terms, and what was used under them."""
 
     price = Price()
-    unit_config = UnitConfig(required=False)
-    discounts = Discounts(required=False)
-    commitments = Commitments(required=False)
+    unit_config = UnitConfig(required=False, allow_null=True)
+    discounts = Discounts(required=False, allow_null=True)
+    commitments = Commitments(required=False, allow_null=True)
     currency = serializers.CharField(max_length=100, help_text="As in ISO 4217, or a credit.")
     quantity = Quantity(required=False, help_text="Required unless `events` are given.")
     prior_quantity = Quantity(required=False, help_text="What the period has consumed before.")

@@ -41,9 +41,9 @@ class SimulationIn(Body):
         required=False, max_length=100, help_text="The key of a rate card."
     )
     price = Price(required=False, help_text="Needs a currency, and a feature or a meter.")
-    unit_config = UnitConfig(required=False)
-    discounts = Discounts(required=False)
-    commitments = Commitments(required=False)
+    unit_config = UnitConfig(required=False, allow_null=True)
+    discounts = Discounts(required=False, allow_null=True)
+    commitments = Commitments(required=False, allow_null=True)
     currency = serializers.CharField(required=False, max_length=100)
     feature = serializers.CharField(required=False, max_length=100, help_text="Its key.")
     meter = serializers.CharField(required=False, max_length=100, help_text="Its key.")

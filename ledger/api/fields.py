@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from django.utils.dateparse import parse_datetime
@@ -116,6 +117,7 @@ class PageQuery(Query):
         return fields
 
 
+@cache  # one class for one name
 def listing(item: type[serializers.Serializer]) -> type[serializers.Serializer]:  # type: ignore[type-arg]
     """Return the envelope of a page of such items."""
     example = {"data": [item.example], "next": None}  # type: ignore[attr-defined]
