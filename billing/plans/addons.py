@@ -99,13 +99,15 @@ def attach(
     """
     Let an add-on be bought with a plan, from one of its phases on.
 
-    A published plan may gain add-ons, as that takes nothing from anybody. The name is the
+    A published plan may gain add-ons, as that takes nothing from anybody; to a draft may be
+    attached what does not fit it yet, which keeps it from publication. The name is the
     add-on's unless one is given. Archived add-ons are for those who write down the past.
 
     Raises:
         InvalidInputError: another book's add-on, one not published or archived; a maximum for an
             add-on that is single.
-        UnpublishableError: an unknown phase, another currency, a cadence that does not fit.
+        UnpublishableError: the plan is published, and has no such phase, another currency, or a
+            cadence that the add-on's does not fit.
         AlreadyExistsError: it is attached already.
     """
     _check_addon(plan_version, addon_version, at, may_be_archived=may_be_archived)
@@ -127,7 +129,7 @@ def attach(
             from_phase=from_plan_phase,
             path="",
         )
-        if problems:
+        if problems and plan_version.effective_from is not None:
             raise UnpublishableError(problems=problems)
         attached.save(force_insert=True)
     return attached

@@ -81,7 +81,7 @@ def refuse(problems: list[Problem]) -> None:
 
 
 def _plan(form: Form, held: Object) -> Document:
-    found = _title(form, held, "") | {
+    found = form.title(held, "") | {
         "currency": _currency(form, held),
         "billing_cadence": _cadence(form, held, "billing_cadence", ""),
         "pro_rating_enabled": form.flag(held, "pro_rating_enabled", "", default=True),
@@ -96,7 +96,7 @@ def _plan(form: Form, held: Object) -> Document:
 
 
 def _addon(form: Form, held: Object) -> Document:
-    return _title(form, held, "") | {
+    return form.title(held, "") | {
         "currency": _currency(form, held),
         "instance_type": form.choice(held, "instance_type", "", INSTANCES),
         "rate_cards": _cards(form, held, ""),
@@ -107,7 +107,7 @@ def _phase(form: Form, row: object, field: str) -> Document:
     held = form.fields(row, field, _PHASE)
     if held is None:
         return {}
-    return _title(form, held, field) | {
+    return form.title(held, field) | {
         "duration": _cadence(form, held, "duration", field),
         "rate_cards": _cards(form, held, field),
     }
@@ -125,7 +125,7 @@ def _card(form: Form, row: object, field: str) -> Document:
     held = form.fields(row, field, _CARD)
     if held is None:
         return {}
-    found = _title(form, held, field) | {
+    found = form.title(held, field) | {
         "feature": _reference(form, held.get("feature"), f"{field}.feature"),
         "billing_cadence": _cadence(form, held, "billing_cadence", field),
         "payment_term": form.choice(held, "payment_term", field, PAYMENT_TERMS, PAYMENT_TERMS[1]),
@@ -168,15 +168,6 @@ def _reference(form: Form, value: object, field: str) -> Document | None:
     elif not _ID.fullmatch(found.get("id", "0")):
         form.refuse("not_an_id", f"{field}.id", "An id is all digits.", value=found["id"])
     return found
-
-
-def _title(form: Form, held: Object, field: str) -> Document:
-    return {
-        "key": form.key(held, "key", field),
-        "name": form.name(held, "name", field),
-        "description": form.words(held, "description", field),
-        "metadata": form.json(held, "metadata", field),
-    }
 
 
 def _currency(form: Form, held: Object) -> str:

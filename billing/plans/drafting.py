@@ -76,11 +76,12 @@ def next_version(
     at: datetime,
     copy: int | None = None,
     document: object = None,
+    bare: bool = False,
 ) -> PlanVersion:
     """
     Draft the next version of a plan: from a document, or as a copy of the newest or of ``copy``.
 
-    It can be bought with the add-ons of the version before it.
+    It can be bought with the add-ons of the version it follows, unless it is to be bare.
 
     Raises:
         DraftExistsError: there is a draft already.
@@ -98,7 +99,8 @@ def next_version(
         check_key(plan.key, read["key"])
         draft = PlanVersion(plan=plan, version=number, created_at=at)
         writing.save_plan(draft, read, references.find(plan.book, read), at)
-        PlanAddon.objects.bulk_create(_copies(source.addons.all(), draft, at))
+        attached = () if bare else source.addons.all()
+        PlanAddon.objects.bulk_create(_copies(attached, draft, at))
     return draft
 
 

@@ -45,6 +45,15 @@ class Form(Reader):
             self.refuse("required", below(field, name), "Give it some text.")
         return found
 
+    def title(self, held: Object, field: str) -> dict[str, Any]:
+        """Return what everything in a catalogue has: key, name, description, metadata."""
+        return {
+            "key": self.key(held, "key", field),
+            "name": self.name(held, "name", field),
+            "description": self.words(held, "description", field),
+            "metadata": self.json(held, "metadata", field),
+        }
+
     def words(self, held: Object, name: str, field: str, *, longest: int = _LONGEST_TEXT) -> str:
         """Return a text that may be left out, without the spaces around it."""
         value, path = held.get(name), below(field, name)
