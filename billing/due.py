@@ -14,16 +14,19 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from billing import charging, contracts
 from billing.metering import snapshot
 from billing.metering.snapshot import Snapshot
-from billing.models import Contract, Subscription
+from billing.models import Contract, Subscription, SubscriptionEvent
+from billing.subscriptions import changes
+from billing.subscriptions.history import Kind
 from ledger.errors import DomainError
 from ledger.models import Customer
 from wallets import expiry, overdraft
 
+_PLAN_CHANGES: Final = (Kind.CHANGED, Kind.MIGRATED)
 _CHUNK: Final = 200  # customers that a sweep looks up at once
 
 
@@ -82,13 +85,19 @@ def run_all(*, customers: Sequence[Customer], until: datetime, wait: bool = True
     catalogue = snapshot.current(customers[0].book_id)
     waiting = [(due, one.pk, one) for one in customers if (due := _next(one, until))]
     heapify(waiting)
+    settled: dict[int, Subscription] = {}
     while waiting:
         due, _, customer = heappop(waiting)
         if not _do(due, done, catalogue, customer, until, wait=wait):
             continue
         done.instants += 1
+        if isinstance(due.what, Subscription):
+            settled[due.what.pk] = due.what
         if following := _next(customer, until):
             heappush(waiting, (following, customer.pk, customer))
+    changed = SubscriptionEvent.objects.filter(subscription__in=settled, kind__in=_PLAN_CHANGES)
+    for number in changed.values_list("subscription", flat=True).distinct().order_by():
+        _catch_up(settled[number], until)
     for customer in customers:
         done.overdrafts_covered += overdraft.settle(at=until, customer_id=customer.pk)
     return done
@@ -149,6 +158,13 @@ def _do(
     step = charging.settle(subscription=due.what, until=until, catalogue=catalogue, wait=wait)
     done.charges += step.charges if step else 0
     return wait or step is not None
+
+
+def _catch_up(subscription: Subscription, at: datetime) -> None:
+    """Have a subscription name the plan that is in force, where a scheduled change has come."""
+    with transaction.atomic():
+        changes.lock(subscription.customer_id)
+        changes.catch_up(subscription=subscription, at=at)
 
 
 def _customers(at: datetime) -> Iterator[Customer]:
