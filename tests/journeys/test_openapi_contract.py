@@ -11,8 +11,13 @@ from django.test import Client
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 
-from billing.models import DeadLetter, UsageEvent
+from billing.api.serializers_charges import ContractIn
+from billing.api.serializers_costs import OverrideIn
+from billing.api.serializers_coupons import CouponIn
+from billing.api.serializers_plans import AddonDocument, PlanDocument
+from billing.models import CostPrice, CouponRedemption, DeadLetter, PlanAddon, UsageEvent
 from ledger import registry
+from ledger.api.serializers_clocks import ClockIn
 from ledger.config.wsgi import application
 from ledger.models import Account, Period, Transaction
 from tests import factories
@@ -43,8 +48,28 @@ def api(db, connection_stays):
     for event_id, value in (("e1", 7), ("e2", "many")):
         event = {"id": event_id, "source": "x", "type": "t", "subject": "s"}
         api.post("events", event | {"data": {"tokens": value}})
+    offer(api)
     api.named = what_exists(api)
     return api
+
+
+def offer(api: Api) -> None:
+    """Offer a plan and an add-on, each published and with a draft of its next version."""
+    api.post("features", {"key": "f", "name": "F", "meter": {"id": "m"}})
+    api.post("tax-codes", {"key": "t", "name": "T"})
+    api.post("coupons", CouponIn.example)
+    for kind, document in (("plans", PlanDocument.example), ("addons", AddonDocument.example)):
+        path = f"{kind}/{document['key']}"
+        api.post(kind, document)
+        api.post(f"{path}/publish")
+        api.post(f"{path}/versions")
+    api.post("plans/pro/addons", {"addon": "support", "from_plan_phase": "main"})
+    plan = {"key": "pro", "version": 1}
+    api.post("subscriptions", {"customer": {"key": "c"}, "plan": plan, "key": "s"})
+    api.post("subscriptions/key:s/coupons", {"coupon": CouponIn.example["key"]})
+    api.post("contracts", ContractIn.example | {"customer": "c", "key": "co", "feature_keys": []})
+    api.post("llm-cost/overrides", OverrideIn.example)
+    api.post("test-clocks", ClockIn.example | {"key": "tc"})
 
 
 def what_exists(api: Api) -> dict[str, str]:
@@ -63,6 +88,18 @@ def what_exists(api: Api) -> dict[str, str]:
         "transaction": str(Transaction.objects.filter(kind="grant").first().pk),
         "period": str(Period.objects.first().pk),
         "event": str(UsageEvent.objects.first().pk),
+        "feature": "f",
+        "tax_code": "t",
+        "plan": "pro",
+        "plan_addon": str(PlanAddon.objects.first().pk),
+        "addon": "support",
+        "coupon": CouponIn.example["key"],
+        "subscription": "s",
+        "redemption": str(CouponRedemption.objects.first().pk),
+        "contract": "co",
+        "test_clock": "tc",
+        "override": str(CostPrice.objects.get(source="manual").pk),
+        "price": str(CostPrice.objects.first().pk),
         "dead_letter": str(DeadLetter.objects.first().pk),
     }
 
