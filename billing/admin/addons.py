@@ -16,7 +16,7 @@ from billing.admin.drafts import seen
 from billing.admin.plans import OfferForm
 from billing.admin.versions import (
     ArchiveForm,
-    DocumentForm,
+    PartForm,
     PublishForm,
     VersionPages,
     checked,
@@ -44,7 +44,7 @@ class NewAddonForm(AddonForm):
     field_order = ("book", "key")
 
 
-class GeneralForm(AddonForm, DocumentForm):
+class GeneralForm(AddonForm, PartForm):
     def prepare(self) -> None:
         version = self.row
         names = ("name", "description", "instance_type")

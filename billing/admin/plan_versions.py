@@ -19,7 +19,7 @@ from billing.admin.forms import draft_document
 from billing.admin.plans import PlanForm
 from billing.admin.versions import (
     ArchiveForm,
-    DocumentForm,
+    PartForm,
     PublishForm,
     VersionPages,
     checked,
@@ -34,7 +34,7 @@ from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table, number
 
 
-class GeneralForm(PlanForm, DocumentForm):
+class GeneralForm(PlanForm, PartForm):
     def prepare(self) -> None:
         version = self.row
         names = ("name", "description", "billing_cadence", "settlement_mode")
@@ -46,7 +46,7 @@ class GeneralForm(PlanForm, DocumentForm):
         }
 
 
-class PhaseForm(DocumentForm):
+class PhaseForm(PartForm):
     name = forms.CharField(max_length=256)
     key = forms.CharField(max_length=100)
     description = forms.CharField(max_length=1024, required=False)

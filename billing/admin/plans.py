@@ -14,13 +14,13 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from billing.admin.drafts import CADENCES
-from billing.admin.versions import current, is_draft, status_badge
+from billing.admin.versions import DocumentForm, current, is_draft, status_badge
 from billing.models import Plan, PlanVersion, Subscription
 from billing.plans import drafting
 from ledger.admin.base import BookFilter, Listing
 from ledger.admin.display import NOTHING, instant, link
 from ledger.admin.fields import AssetField, BookField
-from ledger.admin.operations import Done, Operation, OperationForm
+from ledger.admin.operations import Done, Operation
 from ledger.admin.tables import Table, number
 from ledger.models import Asset
 
@@ -33,7 +33,7 @@ class CadenceField(forms.CharField):
         super().__init__(**{"max_length": 40, "initial": "P1M", "help_text": f"{usual}.", **kwargs})
 
 
-class OfferForm(OperationForm):
+class OfferForm(DocumentForm):
     """What plans and add-ons both say of themselves."""
 
     name = forms.CharField(max_length=256)
@@ -43,9 +43,7 @@ class OfferForm(OperationForm):
 
 class PlanForm(OfferForm):
     billing_cadence = CadenceField(label="Billed every")
-    settlement_mode = forms.ChoiceField(
-        label="Paid", choices=PlanVersion.Settlement.choices, required=False
-    )
+    settlement_mode = forms.ChoiceField(label="Paid", choices=PlanVersion.Settlement.choices)
     pro_rating_enabled = forms.BooleanField(
         label="Prorated", required=False, initial=True,
         help_text="Fees for part of a cycle are charged in part.",

@@ -42,7 +42,6 @@ class DocumentForm(OperationForm):
     """A form for part of a document: problems of a path below ``under`` are its own."""
 
     under = ""
-    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def refuse(self, error: DomainError) -> None:
         problems = getattr(error, "problems", None)
@@ -55,6 +54,12 @@ class DocumentForm(OperationForm):
         if not self.errors:
             self.add_error(None, str(error))
         return None
+
+
+class PartForm(DocumentForm):
+    """A form for part of a draft, filled in for what the draft was then."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
 class PublishForm(DocumentForm):

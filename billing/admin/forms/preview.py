@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +17,7 @@ from billing.admin.forms.curve import Point, Sample
 from billing.admin.forms.fields_of import place_of
 from billing.models import Feature
 from billing.rating import preview, terms
+from billing.rating.price import places_of
 from billing.rating.problems import InvalidTermsError, Problem
 from billing.rating.rated import Rated
 from ledger.admin.display import figures
@@ -25,6 +27,7 @@ from ledger.money import SCALE, text
 
 _MOST_EVENTS: Final = 1000
 _USUAL: Final = 1000
+_PLAIN: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
 
 
 class SampleForm(forms.Form):
@@ -167,12 +170,11 @@ def _used(
     prior = {"prior_quantity": given["prior"]} if given.get("prior") else {}
     if rated.basis == "quantity":
         return {"quantity": quantity, **prior}
-    try:
-        total = Decimal(quantity)
-    except ArithmeticError:
-        return {"quantity": quantity}
+    if not _PLAIN.fullmatch(quantity):
+        return {"quantity": quantity}  # the preview says what is wrong with it
+    total = Decimal(quantity)
     sample = _sample(card, given)
-    parts = curve.spread(total, sample.events, scale=max(scale, -int(total.as_tuple().exponent)))
+    parts = curve.spread(total, sample.events, scale=max(scale, places_of(total)))
     return {
         "events": [
             {"value": text(part), "dimensions": dict(sample.labels), "cost": text(part)}
