@@ -22,7 +22,7 @@ from ledger.integrity import taken
 from ledger.models import Book, Customer, TestClock
 
 
-class TestClocksOffError(InvariantError):
+class ClocksOffError(InvariantError):
     """Test clocks are off here: set METERBOOK_TEST_CLOCKS, and never where money is real."""
 
     code = "test_clocks_off"
@@ -58,7 +58,7 @@ def create(*, book: Book, key: str, now_at: datetime, at: datetime, name: str = 
     Make a clock that stands at an instant.
 
     Raises:
-        TestClocksOffError: the setting does not allow clocks.
+        ClocksOffError: the setting does not allow clocks.
         InvalidInputError: a malformed key or name.
         AlreadyExistsError: another clock of the book has the key.
     """
@@ -80,7 +80,7 @@ def attach(*, customer: Customer, clock: TestClock) -> Customer:
     Have a customer live by a clock, for good.
 
     Raises:
-        TestClocksOffError: the setting does not allow clocks.
+        ClocksOffError: the setting does not allow clocks.
         InvalidInputError: the clock is of another book.
         ClockTakenError: the customer lives by another clock.
     """
@@ -106,7 +106,7 @@ def advance(*, clock: TestClock, to: datetime) -> Any:
     where it stands already finishes what is left, if anything.
 
     Raises:
-        TestClocksOffError: the setting does not allow clocks.
+        ClocksOffError: the setting does not allow clocks.
         InvalidInputError: ``to`` is before the clock's time, or before where it is on its way to.
         TransientError: it is on its way; the same call goes on.
     """
@@ -131,7 +131,7 @@ def advance(*, clock: TestClock, to: datetime) -> Any:
 def _check_on() -> None:
     if not settings.METERBOOK_TEST_CLOCKS:
         remedy = "set METERBOOK_TEST_CLOCKS=true where no money is real"
-        raise TestClocksOffError(field="METERBOOK_TEST_CLOCKS", value=False, remedy=remedy)
+        raise ClocksOffError(field="METERBOOK_TEST_CLOCKS", value=False, remedy=remedy)
 
 
 def _check_forward(clock: TestClock, to: datetime) -> None:

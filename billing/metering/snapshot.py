@@ -14,6 +14,7 @@ from decimal import Decimal
 from threading import Lock
 from typing import Final, NamedTuple
 
+from django.conf import settings
 from django.db import connection
 
 from billing.costs import costbook
@@ -22,7 +23,6 @@ from billing.metering.compiling import CompiledMeter, compiled, dated_of, dimens
 from billing.metering.costs import LLM, Costs
 from billing.models import BillingProfile, Feature, Meter, Rate, RateCard
 from billing.rating.match import Dated, Rates
-from ledger import clocks
 from ledger.errors import TransientError
 
 _REMEMBERED: Final = 500_000  # subjects; they come from outside and have no end
@@ -53,7 +53,7 @@ class Snapshot:
     book_id: int
     zone: str
     base_currency_id: int | None  # none: it is no asset, and no cost is posted
-    costs: Costs | None  # in the base currency
+    costs: Costs | None  # of features, in the base currency; none: no feature has any
     meters: dict[str, list[CompiledMeter]]  # by event type
     rates: dict[int, Rates]  # by rate card
     assets: dict[int, int]  # rate card -> the asset its prices are in
@@ -132,26 +132,25 @@ def _load(book_id: int, version: int) -> Snapshot:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT b.time_zone, a.id, a.scale, EXISTS ("
-            " SELECT FROM billing_feature f WHERE f.book_id = b.id AND f.unit_cost IS NOT NULL)"
+            " SELECT FROM billing_feature f WHERE f.book_id = b.id AND f.unit_cost IS NOT NULL),"
+            " (SELECT max(c.now_at) FROM ledger_testclock c WHERE c.book_id = b.id)"
             " FROM ledger_book b"
             " LEFT JOIN ledger_asset a ON a.code = b.base_currency WHERE b.id = %s",
             [book_id],
         )
-        zone, base_currency_id, scale, has_costs = cursor.fetchone()
-    costs = None
-    if base_currency_id is not None:
-        costs = _costs(book_id, meters, scale) if has_costs else Costs([], {}, None, scale=scale)
+        zone, base_currency_id, scale, has_costs, clock_at = cursor.fetchone()
+    is_costed = has_costs and base_currency_id is not None
     return Snapshot(
         version=version,
         book_id=book_id,
         zone=zone,
         base_currency_id=base_currency_id,
-        costs=costs,
+        costs=_costs(book_id, meters, scale) if is_costed else None,
         meters=by_type,
         rates=_rates(cards, meters),
         assets={card.pk: card.asset_id for card in cards},
         default_card_id=next((card.pk for card in cards if card.is_default), None),
-        latest_clock_at=clocks.latest(book_id),
+        latest_clock_at=clock_at if settings.METERBOOK_TEST_CLOCKS else None,
     )
 
 

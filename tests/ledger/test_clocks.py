@@ -117,7 +117,7 @@ def test_where_money_is_real_there_are_none(clock, attached, settings):
         lambda: clocks.attach(customer=attached, clock=clock),
         lambda: clocks.advance(clock=clock, to=NOON + DAY),
     ):
-        with pytest.raises(clocks.TestClocksOffError, match="METERBOOK_TEST_CLOCKS"):
+        with pytest.raises(clocks.ClocksOffError, match="METERBOOK_TEST_CLOCKS"):
             act()
     assert clocks.latest(clock.book_id) is None
 
