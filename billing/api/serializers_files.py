@@ -52,7 +52,7 @@ class ImportIn(Body):
     example: ClassVar[dict[str, Any]] = {"catalogue": _EXAMPLE, "dry_run": True}
 
 
-class FieldChangeOut(serializers.Serializer[Any]):
+class CatalogueFieldOut(serializers.Serializer[Any]):
     """One field's value, before and after."""
 
     field = serializers.CharField()
@@ -60,20 +60,20 @@ class FieldChangeOut(serializers.Serializer[Any]):
     after = serializers.JSONField(allow_null=True)
 
 
-class ChangeOut(serializers.Serializer[Any]):
+class CatalogueChangeOut(serializers.Serializer[Any]):
     """One thing that is made, changed, published or archived."""
 
     action = serializers.ChoiceField([str(action) for action in Action])
     kind = serializers.CharField()
     key = serializers.CharField()
-    fields = FieldChangeOut(many=True)  # type: ignore[assignment]
+    fields = CatalogueFieldOut(many=True)  # type: ignore[assignment]
 
 
 class ImportOut(serializers.Serializer[Any]):
     """What an import has done, or would do."""
 
     dry_run = serializers.BooleanField()
-    changes = ChangeOut(many=True)
+    changes = CatalogueChangeOut(many=True)
 
     example: ClassVar[dict[str, Any]] = {
         "dry_run": True,

@@ -218,7 +218,7 @@ _VERSION: Final = {
 }
 
 
-class PlanOut(_VersionOut):
+class PlanVersionOut(_VersionOut):
     """One version of a plan; the id is the version's."""
 
     customer_id = Id(allow_null=True, help_text="Of a plan that is one customer's own.")
@@ -234,7 +234,7 @@ class PlanOut(_VersionOut):
     }
 
 
-class AddonOut(_VersionOut):
+class AddonVersionOut(_VersionOut):
     """One version of an add-on; the id is the version's."""
 
     instance_type = serializers.ChoiceField(INSTANCES)

@@ -10,7 +10,8 @@ from django.db import transaction
 from billing.models import Addon, AddonVersion, PlanAddon, PlanVersion
 from billing.plans import documents, references, validation, versions, writing
 from billing.plans.drafting import check_key, draft_of, source_of
-from billing.plans.errors import PublishedError, UnpublishableError, frozen
+from billing.plans.errors import PublishedError, UnpublishableError
+from billing.plans.freezing import frozen
 from billing.plans.reading import LONGEST_NAME
 from ledger import inputs
 from ledger.errors import AlreadyExistsError, InvalidInputError

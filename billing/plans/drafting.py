@@ -16,7 +16,8 @@ from django.db.models import QuerySet
 
 from billing.models import AddonVersion, Plan, PlanAddon, PlanVersion
 from billing.plans import documents, references, versions, writing
-from billing.plans.errors import DraftExistsError, NoDraftError, frozen
+from billing.plans.errors import DraftExistsError, NoDraftError
+from billing.plans.freezing import frozen
 from ledger.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from ledger.integrity import taken
 from ledger.models import Book, Customer

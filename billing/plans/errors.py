@@ -1,5 +1,5 @@
 """
-Why a plan or an add-on is refused.
+Why a plan or an add-on is refused (pure).
 
     InvalidInputError
     └── InvalidDraftError       a document that cannot be kept, not even as a draft
@@ -13,11 +13,7 @@ Why a plan or an add-on is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-
-import psycopg
-from django.db import IntegrityError
+from collections.abc import Sequence
 
 from billing.rating.problems import Problem
 from ledger.errors import ConflictError, InvalidInputError, InvariantError
@@ -78,16 +74,3 @@ class DraftExistsError(ConflictError):
     """There is a draft already; replace, publish or discard it."""
 
     code = "draft_exists"
-
-
-@contextmanager
-def frozen() -> Iterator[None]:
-    """Turn the database's refusal to change what is published into PublishedError."""
-    try:
-        yield
-    except IntegrityError as error:
-        cause = error.__cause__
-        constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-        if constraint != "billing_version_frozen":
-            raise
-        raise PublishedError from error

@@ -16,7 +16,8 @@ from django.db.models import QuerySet
 from billing.models import Addon, AddonVersion, Plan, PlanVersion
 from billing.models.plans import Version
 from billing.plans import versions
-from billing.plans.errors import NoDraftError, UnpublishableError, frozen
+from billing.plans.errors import NoDraftError, UnpublishableError
+from billing.plans.freezing import frozen
 from billing.rating.problems import Problem
 from ledger.errors import InvalidInputError, NotFoundError
 

@@ -41,7 +41,7 @@ class _Addon(Resource):
     def shown(self, version: AddonVersion, *, status: int = 200) -> Response:
         """Answer with a version, as it is now kept."""
         whole = _addons(self).get(pk=version.pk)
-        return self.answer(s.AddonOut, offers.addon_out(whole, self.now), status=status)
+        return self.answer(s.AddonVersionOut, offers.addon_out(whole, self.now), status=status)
 
 
 class Addons(_Addon):
@@ -52,7 +52,7 @@ class Addons(_Addon):
         summary="List add-ons, version by version",
         tag="Add-ons",
         query=s.OfferQuery,
-        answer=listing(s.AddonOut),
+        answer=listing(s.AddonVersionOut),
     )
     def get(self, request: Request) -> Response:
         asked, at = self.asked(s.OfferQuery), self.now
@@ -62,7 +62,7 @@ class Addons(_Addon):
         if status := asked.get("status"):
             found = offers.with_status(found, status, at)
         rows, following = pages.page(found, asked)
-        return self.page(s.AddonOut, [offers.addon_out(row, at) for row in rows], following)
+        return self.page(s.AddonVersionOut, [offers.addon_out(row, at) for row in rows], following)
 
     @operation(
         "create-addon",
@@ -71,7 +71,7 @@ class Addons(_Addon):
         " publication.",
         tag="Add-ons",
         body=s.AddonDocument,
-        answer=s.AddonOut,
+        answer=s.AddonVersionOut,
         status=201,
     )
     @once()
@@ -89,11 +89,11 @@ class OneAddon(_Addon):
         tag="Add-ons",
         path=["addon"],
         query=s.VersionQuery,
-        answer=s.AddonOut,
+        answer=s.AddonVersionOut,
     )
     def get(self, request: Request, addon: str) -> Response:
         number = self.asked(s.VersionQuery).get("version")
-        return self.answer(s.AddonOut, offers.addon_out(self.any(addon, number), self.now))
+        return self.answer(s.AddonVersionOut, offers.addon_out(self.any(addon, number), self.now))
 
     @operation(
         "replace-addon",
@@ -101,7 +101,7 @@ class OneAddon(_Addon):
         tag="Add-ons",
         path=["addon"],
         body=s.AddonDocument,
-        answer=s.AddonOut,
+        answer=s.AddonVersionOut,
     )
     @once()
     def put(self, request: Request, addon: str) -> Response:
@@ -132,13 +132,13 @@ class AddonVersions(_Addon):
         tag="Add-ons",
         path=["addon"],
         query=PageQuery,
-        answer=listing(s.AddonOut),
+        answer=listing(s.AddonVersionOut),
     )
     def get(self, request: Request, addon: str) -> Response:
         at = self.now
         found = _addons(self).filter(addon=self.any(addon).addon)
         rows, following = pages.page(found, self.asked(PageQuery))
-        return self.page(s.AddonOut, [offers.addon_out(row, at) for row in rows], following)
+        return self.page(s.AddonVersionOut, [offers.addon_out(row, at) for row in rows], following)
 
     @operation(
         "draft-next-addon-version",
@@ -146,7 +146,7 @@ class AddonVersions(_Addon):
         tag="Add-ons",
         path=["addon"],
         body=s.NextVersionIn,
-        answer=s.AddonOut,
+        answer=s.AddonVersionOut,
         status=201,
     )
     @once()
@@ -167,7 +167,7 @@ class AddonPublication(_Addon):
         tag="Add-ons",
         path=["addon"],
         body=s.PublishIn,
-        answer=s.AddonOut,
+        answer=s.AddonVersionOut,
     )
     @once()
     def post(self, request: Request, addon: str) -> Response:
@@ -185,7 +185,7 @@ class AddonArchive(_Addon):
         tag="Add-ons",
         path=["addon"],
         body=s.ArchiveIn,
-        answer=s.AddonOut,
+        answer=s.AddonVersionOut,
     )
     @once()
     def post(self, request: Request, addon: str) -> Response:

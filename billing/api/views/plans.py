@@ -46,7 +46,7 @@ class _Plan(Resource):
     def shown(self, version: PlanVersion, *, status: int = 200) -> Response:
         """Answer with a version, as it is now kept."""
         whole = _plans(self).get(pk=version.pk)
-        return self.answer(s.PlanOut, offers.plan_out(whole, self.now), status=status)
+        return self.answer(s.PlanVersionOut, offers.plan_out(whole, self.now), status=status)
 
 
 class Plans(_Plan):
@@ -57,7 +57,7 @@ class Plans(_Plan):
         summary="List plans, version by version",
         tag="Plans",
         query=s.OfferQuery,
-        answer=listing(s.PlanOut),
+        answer=listing(s.PlanVersionOut),
     )
     def get(self, request: Request) -> Response:
         asked, at = self.asked(s.OfferQuery), self.now
@@ -67,7 +67,7 @@ class Plans(_Plan):
         if status := asked.get("status"):
             found = offers.with_status(found, status, at)
         rows, following = pages.page(found, asked)
-        return self.page(s.PlanOut, [offers.plan_out(row, at) for row in rows], following)
+        return self.page(s.PlanVersionOut, [offers.plan_out(row, at) for row in rows], following)
 
     @operation(
         "create-plan",
@@ -76,7 +76,7 @@ class Plans(_Plan):
         " publication.",
         tag="Plans",
         body=s.PlanDocument,
-        answer=s.PlanOut,
+        answer=s.PlanVersionOut,
         status=201,
     )
     @once()
@@ -94,11 +94,11 @@ class OnePlan(_Plan):
         tag="Plans",
         path=["plan"],
         query=s.VersionQuery,
-        answer=s.PlanOut,
+        answer=s.PlanVersionOut,
     )
     def get(self, request: Request, plan: str) -> Response:
         number = self.asked(s.VersionQuery).get("version")
-        return self.answer(s.PlanOut, offers.plan_out(self.any(plan, number), self.now))
+        return self.answer(s.PlanVersionOut, offers.plan_out(self.any(plan, number), self.now))
 
     @operation(
         "replace-plan",
@@ -106,7 +106,7 @@ class OnePlan(_Plan):
         tag="Plans",
         path=["plan"],
         body=s.PlanDocument,
-        answer=s.PlanOut,
+        answer=s.PlanVersionOut,
     )
     @once()
     def put(self, request: Request, plan: str) -> Response:
@@ -137,13 +137,13 @@ class PlanVersions(_Plan):
         tag="Plans",
         path=["plan"],
         query=PageQuery,
-        answer=listing(s.PlanOut),
+        answer=listing(s.PlanVersionOut),
     )
     def get(self, request: Request, plan: str) -> Response:
         at = self.now
         found = _plans(self).filter(plan=self.any(plan).plan)
         rows, following = pages.page(found, self.asked(PageQuery))
-        return self.page(s.PlanOut, [offers.plan_out(row, at) for row in rows], following)
+        return self.page(s.PlanVersionOut, [offers.plan_out(row, at) for row in rows], following)
 
     @operation(
         "draft-next-plan-version",
@@ -151,7 +151,7 @@ class PlanVersions(_Plan):
         tag="Plans",
         path=["plan"],
         body=s.NextVersionIn,
-        answer=s.PlanOut,
+        answer=s.PlanVersionOut,
         status=201,
     )
     @once()
@@ -172,7 +172,7 @@ class PlanPublication(_Plan):
         tag="Plans",
         path=["plan"],
         body=s.PublishIn,
-        answer=s.PlanOut,
+        answer=s.PlanVersionOut,
     )
     @once()
     def post(self, request: Request, plan: str) -> Response:
@@ -190,7 +190,7 @@ class PlanArchive(_Plan):
         tag="Plans",
         path=["plan"],
         body=s.ArchiveIn,
-        answer=s.PlanOut,
+        answer=s.PlanVersionOut,
     )
     @once()
     def post(self, request: Request, plan: str) -> Response:

@@ -13,8 +13,8 @@ from billing.plans.errors import (
     InvalidDraftError,
     NoDraftError,
     PublishedError,
-    frozen,
 )
+from billing.plans.freezing import frozen
 from ledger.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from tests import factories
 from tests.billing.plans import offers
