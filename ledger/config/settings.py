@@ -193,6 +193,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AssetKind": "ledger.models.books.Asset.Kind",
         "CustomerKind": "ledger.models.customers.Customer.Kind",
+        "ChargeKind": "billing.models.charges.Charge.Kind",
         "CorrectionKind": "billing.models.usage.Correction.Kind",
     },
     "POSTPROCESSING_HOOKS": [
