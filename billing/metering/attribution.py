@@ -49,6 +49,8 @@ class OpenSeries:
     is_credit_only: bool
     item: OwnItem | None = None  # none: a price list prices it, or nothing
     events: Rated | None = field(init=False)  # its price, if that looks at each event
+    cost: Cost | None = field(init=False)  # of a unit, if the rate names one
+    has_order: bool = field(init=False)  # which of two readings comes first makes a difference
     is_due_anyway: bool = field(init=False)  # even a reading that changes nothing may cost
     may_fall: bool = field(init=False)  # even a reading above zero may lower its amount
     accrual: OpenAccrual = field(init=False)
@@ -59,9 +61,11 @@ class OpenSeries:
     def __post_init__(self) -> None:
         rate = self.rate
         self.events = rate.events if rate is not None else None
+        self.cost = rate.cost if rate is not None else None
         self.is_due_anyway = rate is not None and bool(self.events or rate.starting)
-        falls = self.meter.aggregation in _FALLING
-        self.may_fall = falls or (rate is not None and rate.may_fall)
+        aggregation = self.meter.aggregation
+        self.may_fall = aggregation in _FALLING or (rate is not None and rate.may_fall)
+        self.has_order = aggregation == LATEST or self.events is not None
 
 
 class Item(NamedTuple):
@@ -84,7 +88,8 @@ def items_of(
     own: Mapping[int, OwnItems],
 ) -> list[Item]:
     """Attribute every reading to its series, in the order the events happened."""
-    zone, costs = ZoneInfo(catalogue.zone), catalogue.costs
+    zone = ZoneInfo(catalogue.zone)
+    costs = catalogue.costs
     finder = _Finder(catalogue, terms, own)
     month: Period | None = None
     items = []
@@ -97,9 +102,10 @@ def items_of(
         for reading in measures:
             meter, _, _, labels = reading
             opened = finder.find(customer_id, meter, labels, at)
-            has_order = opened.events is not None or meter.aggregation == LATEST
-            name = fact.name if has_order else ""
-            cost = costs.of(meter, opened.rate, labels, at) if costs is not None else None
+            name = fact.name if opened.has_order else ""
+            cost: Cost | Unpriced | None = opened.cost
+            if cost is None and costs is not None:
+                cost = costs.of(meter, opened.rate, labels, at)
             items.append(Item(event_id, at, name, reading, opened, cost))
     return items
 

@@ -1,8 +1,8 @@
 """
-What usage costs us: which feature's unit cost it has, and what that is at its time.
+What usage costs us whose rate does not say so: the unit cost of its feature, at its time.
 
-A rate's own unit cost comes first. Else it is that of the meter's feature whose filters fit: those
-with most dimensions first, then the one made last; archived ones come after all others.
+That is the meter's feature whose filters fit: those with most dimensions first, then the one made
+last; archived ones come after all others.
 """
 
 from __future__ import annotations
@@ -92,9 +92,7 @@ class Costs:
     def of(
         self, meter: CompiledMeter, rate: Dated | None, labels: Labels, at: datetime
     ) -> Cost | Unpriced | None:
-        """Return what a unit of usage with these labels costs us at an instant."""
-        if rate is not None and rate.cost is not None:
-            return rate.cost
+        """Return what a unit of usage costs us whose rate names no cost of its own."""
         if meter.id not in self._features:
             return None
         asked = meter.id, labels

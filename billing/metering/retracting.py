@@ -26,7 +26,7 @@ from billing.metering.recording import Work
 from billing.metering.snapshot import Snapshot, Terms
 from billing.models import Accrual, Rate, SubscriptionItem, UsageBatch, UsageEvent
 from billing.rating.free_events import EventState
-from billing.rating.match import Cost
+from billing.rating.match import Cost, Unpriced
 from ledger.ids import head_of, is_house
 from ledger.models import Entry
 from ledger.money import ZERO
@@ -82,9 +82,11 @@ def leaving(event: UsageEvent, catalogue: Snapshot, terms: Mapping[int, Terms]) 
         [reading] = measure(fact.data, [meter])
         rate = rates.get(accrual.rate_id or 0)
         of = _series(accrual, meter, rate, event, catalogue, terms)
-        cost = None
-        if catalogue.costs is not None and not meter.adds_up:
-            cost = catalogue.costs.of(meter, of.rate, reading.labels, event.occurred_at)
+        cost: Cost | Unpriced | None = None
+        if not meter.adds_up:
+            cost = of.cost
+            if cost is None and catalogue.costs is not None:
+                cost = catalogue.costs.of(meter, of.rate, reading.labels, event.occurred_at)
         yield Item(event.pk, event.occurred_at, fact.name, reading, of, cost)
 
 

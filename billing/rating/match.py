@@ -8,7 +8,7 @@ then the one written last (the greatest id).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from operator import attrgetter
@@ -66,20 +66,17 @@ class Dated:
     rated: Rated | None = None  # the price again, if it is more than so much per unit
     cost: Cost | None = None  # what the provider charges us
 
-    @property
-    def events(self) -> Rated | None:
-        """The price, if it looks at each event by itself."""
-        return self.rated if self.rated is not None and self.rated.basis == "events" else None
+    events: Rated | None = field(init=False)  # the price, if it looks at each event by itself
+    starting: Decimal = field(init=False)  # what is due before anything is used
+    may_fall: bool = field(init=False)  # more usage may cost less: volume tiers, free events
 
-    @property
-    def starting(self) -> Decimal:
-        """What is due before anything is used."""
-        return ZERO if self.rated is None else self.rated.starting
-
-    @property
-    def may_fall(self) -> bool:
-        """Whether more usage may cost less: a cheaper tier for all of it, free events."""
-        return self.rated is not None and (self.rated.type == VOLUME or self.rated.free_events > 0)
+    def __post_init__(self) -> None:
+        rated = self.rated
+        is_of_events = rated is not None and rated.basis == "events"
+        may_fall = rated is not None and (rated.type == VOLUME or rated.free_events > 0)
+        object.__setattr__(self, "events", rated if is_of_events else None)
+        object.__setattr__(self, "starting", ZERO if rated is None else rated.starting)
+        object.__setattr__(self, "may_fall", may_fall)
 
 
 class Rates:

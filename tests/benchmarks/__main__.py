@@ -13,7 +13,7 @@ from tests.benchmarks import database
 from tests.benchmarks.progress import say
 from tests.benchmarks.table import Line, written
 
-SECTIONS = ("ingest", "http", "file", "previews", "subscriptions", "history")
+SECTIONS = ("ingest", "tiers", "http", "file", "previews", "subscriptions", "history")
 _QUICK = {
     "events": 40_000,
     "history": 220_000,
@@ -21,8 +21,8 @@ _QUICK = {
     "turns": 2,
     "subscriptions": 2_000,
 }
-_ON_AN_EMPTY_LEDGER = {"ingest", "http", "file", "previews", "subscriptions"}
-_SEEDS = {"ingest": 1, "http": 100, "file": 400}
+_ON_AN_EMPTY_LEDGER = {"ingest", "tiers", "http", "file", "previews", "subscriptions"}
+_SEEDS = {"ingest": 1, "tiers": 50, "http": 100, "file": 400}
 
 
 def main() -> None:
@@ -58,6 +58,7 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
         ingest_speed,
         preview_speed,
         subscription_speed,
+        tiers_speed,
         world,
     )
 
@@ -66,6 +67,9 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
         say(f"ingest of {options.events:,} events by one worker, COPY, two workers")
         speeds = ingest_speed.measure(book, events=options.events, seed=_SEEDS["ingest"])
         lines += speeds.lines()
+    if "tiers" in options.only:
+        say(f"ingest of {options.events:,} events in tiers, with discount, cap and cost")
+        lines += tiers_speed.measure(book, events=options.events, seed=_SEEDS["tiers"])
     if "http" in options.only:
         say(f"HTTP, {options.events:,} events")
         lines += http_speed.measure(book, speeds, events=options.events, seed=_SEEDS["http"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -10,9 +10,9 @@ from typing import Final
 from billing import catalogue
 from billing.metering import decode
 from billing.metering.facts import Sent
-from billing.models import Subject
+from billing.models import Meter, RateCard, Subject
 from ledger import registry
-from ledger.models import Book, Customer
+from ledger.models import Asset, Book, Customer
 from tests.benchmarks.events import CUSTOMERS, MODELS, START, raw_events
 from wallets import grants
 
@@ -20,7 +20,26 @@ BOOK: Final = "bench"
 LATER: Final = START + timedelta(days=120)  # when events are received: no event is after it
 
 
-def make(*, key: str = BOOK, customers: int = CUSTOMERS, at: datetime = START) -> Book:
+def per_unit(meter: Meter, card: RateCard, at: datetime) -> None:
+    """Price each model by the unit."""
+    for place, model in enumerate(MODELS, 1):
+        catalogue.add_rate(
+            rate_card=card,
+            meter=meter,
+            match={"model": model},
+            unit_price=Decimal("0.0000015") * place,
+            effective_from=at,
+            at=at,
+        )
+
+
+def make(
+    *,
+    key: str = BOOK,
+    customers: int = CUSTOMERS,
+    at: datetime = START,
+    price: Callable[[Meter, RateCard, datetime], None] = per_unit,
+) -> Book:
     """Make a book with customers, subjects, one meter, its prices, and wallets for every other."""
     book = registry.create_book(
         key=key, name="Benchmark", base_currency="USD", time_zone="UTC", at=at
@@ -33,19 +52,12 @@ def make(*, key: str = BOOK, customers: int = CUSTOMERS, at: datetime = START) -
         aggregation="sum",
         value_path="$.tokens",
         dimensions={"model": "$.model"},
-        unit=registry.create_asset(code="tokens", name="Tokens", kind="unit", scale=0),
+        unit=Asset.objects.filter(code="tokens").first()
+        or registry.create_asset(code="tokens", name="Tokens", kind="unit", scale=0),
         at=at,
     )
     card = catalogue.create_rate_card(book=book, key="standard", asset=usd, is_default=True, at=at)
-    for place, model in enumerate(MODELS, 1):
-        catalogue.add_rate(
-            rate_card=card,
-            meter=meter,
-            match={"model": model},
-            unit_price=Decimal("0.0000015") * place,
-            effective_from=at,
-            at=at,
-        )
+    price(meter, card, at)
     made = Customer.objects.bulk_create(
         [
             Customer(book=book, key=f"c{i}", name=f"Customer {i}", created_at=at)
