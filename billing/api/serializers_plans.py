@@ -14,8 +14,8 @@ from rest_framework import serializers
 
 from billing.api.serializers_features import Json
 from billing.api.serializers_prices import AsSent, Commitments, Discounts, Price, UnitConfig
-from billing.models.plans import Version
-from billing.plans.documents import INSTANCES, MOST_PHASES, PAYMENT_TERMS, SETTLEMENTS
+from billing.models.plans import AddonVersion, PlanRateCard, PlanVersion, Version
+from billing.plans.documents import MOST_PHASES
 from ledger.api.fields import Body, Id, Instant, PageQuery
 
 _AT: Final = "2026-03-01T12:00:00Z"
@@ -121,7 +121,9 @@ class CardDocument(Title):
         required=False, help_text="The card then has the feature's key, in every phase."
     )
     billing_cadence = Cadence(required=False, help_text="None: one-time, for flat prices only.")
-    payment_term = serializers.ChoiceField(PAYMENT_TERMS, default="in_arrears")
+    payment_term = serializers.ChoiceField(
+        PlanRateCard.Term.choices, default=PlanRateCard.Term.IN_ARREARS
+    )
     price = Price()
     unit_config = UnitConfig(required=False, allow_null=True)
     discounts = Discounts(required=False, allow_null=True)
@@ -143,7 +145,9 @@ class PlanDocument(Title):
     currency = serializers.CharField(max_length=100)
     billing_cadence = Cadence()
     pro_rating_enabled = serializers.BooleanField(default=True)
-    settlement_mode = serializers.ChoiceField(SETTLEMENTS, default=SETTLEMENTS[0])
+    settlement_mode = serializers.ChoiceField(
+        PlanVersion.Settlement.choices, default=PlanVersion.Settlement.CREDIT_THEN_INVOICE
+    )
     phases = PhaseDocument(many=True, required=False, help_text=f"At most {MOST_PHASES}.")
 
     example: ClassVar[dict[str, Any]] = {
@@ -173,7 +177,7 @@ class AddonDocument(Title):
     """All of an add-on's draft."""
 
     currency = serializers.CharField(max_length=100)
-    instance_type = serializers.ChoiceField(INSTANCES)
+    instance_type = serializers.ChoiceField(AddonVersion.Instances.choices)
     rate_cards = CardDocument(many=True, required=False)
 
     example: ClassVar[dict[str, Any]] = {
@@ -224,7 +228,7 @@ class PlanVersionOut(_VersionOut):
     customer_id = Id(allow_null=True, help_text="Of a plan that is one customer's own.")
     billing_cadence = Cadence()
     pro_rating_enabled = serializers.BooleanField()
-    settlement_mode = serializers.ChoiceField(SETTLEMENTS)
+    settlement_mode = serializers.ChoiceField(PlanVersion.Settlement.choices)
     phases = PhaseDocument(many=True)
 
     example: ClassVar[dict[str, Any]] = {
@@ -237,7 +241,7 @@ class PlanVersionOut(_VersionOut):
 class AddonVersionOut(_VersionOut):
     """One version of an add-on; the id is the version's."""
 
-    instance_type = serializers.ChoiceField(INSTANCES)
+    instance_type = serializers.ChoiceField(AddonVersion.Instances.choices)
     rate_cards = CardDocument(many=True)
 
     example: ClassVar[dict[str, Any]] = {**AddonDocument.example, **_VERSION}

@@ -102,6 +102,11 @@ class CustomerReference(Reference):
         return str(found["id"]) if found.get("id") is not None else f"key:{found['key']}"
 
 
+@extend_schema_field({"oneOf": [{"type": "string", "maxLength": 210}, _NAMED]})
+class FeatureReference(AsSent):
+    """A feature, by its id or key; read by the domain, which names the field."""
+
+
 class Patch(Body):
     """New terms of an item; what is not sent stays as it is."""
 
@@ -127,7 +132,7 @@ class Patch(Body):
 class Card(Patch):
     """A rate card of a subscription's own."""
 
-    feature = AsSent(required=False, help_text="A feature, by its key, or {id} or {key}.")
+    feature = FeatureReference(required=False, help_text="A feature, by its key, or {id} or {key}.")
     price = Price()
 
     example: ClassVar[dict[str, Any]] = {

@@ -15,7 +15,7 @@ _AT: Final = "2026-03-01T00:00:00Z"
 _LATER: Final = "2026-04-01T00:00:00Z"
 
 
-class PlanOut(serializers.Serializer[Any]):
+class SubscribedPlanOut(serializers.Serializer[Any]):
     """A plan's version."""
 
     id = Id(source="pk")
@@ -33,7 +33,7 @@ class SubscriptionOut(serializers.Serializer[Any]):
     customer_id = Id()
     customer = serializers.CharField(source="customer.key")
     plan_id = Id(source="plan_version_id")
-    plan = PlanOut(source="plan_version")
+    plan = SubscribedPlanOut(source="plan_version")
     status = serializers.SerializerMethodField(help_text="Canceled: it has an end ahead.")
     currency = serializers.CharField(source="asset.code")
     billing_anchor = Instant()
@@ -73,18 +73,18 @@ class SubscriptionOut(serializers.Serializer[Any]):
     }
 
 
-class NextOut(serializers.Serializer[Any]):
+class NextPlanOut(serializers.Serializer[Any]):
     """The plan that comes last, and from when on."""
 
-    plan = PlanOut()
+    plan = SubscribedPlanOut()
     active_from = Instant()
 
 
-class ChangeOut(serializers.Serializer[Any]):
+class SubscriptionChangeOut(serializers.Serializer[Any]):
     """A subscription, and the plan it goes to."""
 
     current = SubscriptionOut()
-    next = NextOut()
+    next = NextPlanOut()
 
     example: ClassVar[dict[str, Any]] = {
         "current": SubscriptionOut.example,
@@ -109,8 +109,8 @@ class MigrationOut(serializers.Serializer[Any]):
 
     dry_run = serializers.BooleanField()
     effective_at = Instant()
-    before = PlanOut()
-    after = PlanOut()
+    before = SubscribedPlanOut()
+    after = SubscribedPlanOut()
     differences = DifferenceOut(many=True)
     dropped_overrides = serializers.ListField(child=serializers.CharField(), source="dropped")
 
@@ -131,7 +131,7 @@ class MigrationOut(serializers.Serializer[Any]):
     }
 
 
-class ItemOut(serializers.Serializer[Any]):
+class SubscriptionItemOut(serializers.Serializer[Any]):
     """One thing that a subscription sells over one stretch of time."""
 
     id = Id()
@@ -185,7 +185,7 @@ class ItemOut(serializers.Serializer[Any]):
     }
 
 
-class EventOut(serializers.Serializer[Any]):
+class SubscriptionEventOut(serializers.Serializer[Any]):
     """One change: what, from when on, who and why."""
 
     sequence = serializers.IntegerField()
@@ -234,7 +234,7 @@ class AddonNameOut(serializers.Serializer[Any]):
     version = serializers.IntegerField()
 
 
-class AddonOut(serializers.Serializer[Any]):
+class SubscriptionAddonOut(serializers.Serializer[Any]):
     """An add-on of a subscription."""
 
     id = Id(source="bought.pk")

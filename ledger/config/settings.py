@@ -195,6 +195,11 @@ SPECTACULAR_SETTINGS = {
         "CustomerKind": "ledger.models.customers.Customer.Kind",
         "ChargeKind": "billing.models.charges.Charge.Kind",
         "CorrectionKind": "billing.models.usage.Correction.Kind",
+        "CouponKind": "billing.models.offers.Coupon.Kind",
+        "DeadLetterStatus": "billing.models.usage.DeadLetter.Status",
+        "PaymentTerm": "billing.models.plans.PlanRateCard.Term",
+        "SettlementMode": "billing.models.plans.PlanVersion.Settlement",
+        "VersionStatus": "billing.models.plans.Version.Status",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -77,12 +77,12 @@ class SubscriptionAddons(SubscriptionResource):
         summary="List a subscription's add-ons, with their quantities over time",
         tag=_TAG,
         path=["subscription"],
-        answer=listing(s.AddonOut),
+        answer=listing(s.SubscriptionAddonOut),
     )
     def get(self, request: Request, subscription: str) -> Response:
         found = self.find(subscription)
         at = self.time_of(found.customer)
-        return self.page(s.AddonOut, addons.overview(subscription=found, at=at), None)
+        return self.page(s.SubscriptionAddonOut, addons.overview(subscription=found, at=at), None)
 
     @operation(
         "set-subscription-addon",
@@ -90,7 +90,7 @@ class SubscriptionAddons(SubscriptionResource):
         tag=_TAG,
         path=["subscription"],
         body=asked_for.AddonIn,
-        answer=s.AddonOut,
+        answer=s.SubscriptionAddonOut,
         status=201,
     )
     @once()
@@ -107,7 +107,7 @@ class SubscriptionAddons(SubscriptionResource):
         bought = addons.set_quantity(subscription=found, addon=addon, **wanted, **note)
         shown = addons.overview(subscription=found, at=note["at"])
         one = next(each for each in shown if each.bought == bought)
-        return self.answer(s.AddonOut, one, status=201)
+        return self.answer(s.SubscriptionAddonOut, one, status=201)
 
 
 class SubscriptionHistory(SubscriptionResource):
@@ -119,7 +119,7 @@ class SubscriptionHistory(SubscriptionResource):
         tag=_TAG,
         path=["subscription"],
         query=PageQuery,
-        answer=listing(s.EventOut),
+        answer=listing(s.SubscriptionEventOut),
     )
     def get(self, request: Request, subscription: str) -> Response:
         found = self.find(subscription)
@@ -131,7 +131,7 @@ class SubscriptionHistory(SubscriptionResource):
             for sequence in event.content["withdraws"]
         }
         rows, following = pages.page(events, self.asked(PageQuery))
-        return self.page(s.EventOut, rows, following, withdrawn=withdrawn)
+        return self.page(s.SubscriptionEventOut, rows, following, withdrawn=withdrawn)
 
 
 class SubscriptionItems(SubscriptionResource):
@@ -143,11 +143,11 @@ class SubscriptionItems(SubscriptionResource):
         tag=_TAG,
         path=["subscription"],
         query=asked_for.ItemQuery,
-        answer=listing(s.ItemOut),
+        answer=listing(s.SubscriptionItemOut),
     )
     def get(self, request: Request, subscription: str) -> Response:
         found, asked = self.find(subscription), self.asked(asked_for.ItemQuery)
         items = found.items.select_related("feature", "meter").order_by("starts_at", "key")
         if at := asked.get("at"):
             items = items.filter(Q(ends_at=None) | Q(ends_at__gt=at), starts_at__lte=at)
-        return self.page(s.ItemOut, list(items), None)
+        return self.page(s.SubscriptionItemOut, list(items), None)

@@ -157,7 +157,7 @@ class SubscriptionChange(SubscriptionResource):
         tag=_TAG,
         path=["subscription"],
         body=asked_for.ChangeIn,
-        answer=s.ChangeOut,
+        answer=s.SubscriptionChangeOut,
     )
     @once()
     def post(self, request: Request, subscription: str) -> Response:
@@ -175,7 +175,7 @@ class SubscriptionChange(SubscriptionResource):
             "current": current,
             "next": {"plan": last, "active_from": stretch.starts_at},
         }
-        return self.answer(s.ChangeOut, answer, **self.context([current]))
+        return self.answer(s.SubscriptionChangeOut, answer, **self.context([current]))
 
 
 class SubscriptionCancel(SubscriptionResource):
