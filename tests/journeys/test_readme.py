@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,15 @@ def commands() -> Iterator[tuple[list[str], str]]:
     example = README.partition("## A worked example")[2].partition("\n## ")[0]
     for block in re.findall(r"```console\n(.*?)```", example, re.DOTALL):
         for part in block.removeprefix("$ ").split("\n$ "):
-            command, _, printed = part.partition("\n")
-            yield shlex.split(command), printed
+            yield taken_apart(part.split("\n"))
+
+
+def taken_apart(lines: list[str]) -> tuple[list[str], str]:
+    """Tell a command, which goes on while a quote is open, from what it prints."""
+    for end in range(1, len(lines) + 1):
+        with suppress(ValueError):  # no closing quotation
+            return shlex.split("\n".join(lines[:end])), "\n".join(lines[end:])
+    raise AssertionError(f"a quote is never closed: {lines[0]}")
 
 
 class Ids:
@@ -77,7 +85,7 @@ def test_the_worked_example_does_what_the_readme_shows(monkeypatch):
             assert words[:2] == [".venv/bin/python", "manage.py"]
             assert stays(printed_by(*words[2:])) == stays(shown)
         done += 1
-    assert done > 20, "the example was found"
+    assert done > 32, "the example was found, with its plan"
 
 
 def answer_of(api: Api, ids: Ids, words: list[str]) -> Any:
