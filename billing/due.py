@@ -60,20 +60,22 @@ class _Due:
     what: Subscription | Contract | None = field(compare=False)  # none: credit expires
 
 
-def run(*, customer: Customer, until: datetime, wait: bool = True) -> Done:
+def run(*, customer: Customer, until: datetime, wait: bool = True, most: int | None = None) -> Done:
     """
     Do all that is due for a customer up to an instant, and say what that was.
 
     Again, late, or by several at once, it changes nothing more. Each instant is committed by
-    itself.
+    itself; after ``most`` of them the rest is left to the next run.
 
     Raises:
         TransientError: what is done so far stays; the same call may be made again.
     """
-    return run_all(customers=[customer], until=until, wait=wait)
+    return run_all(customers=[customer], until=until, wait=wait, most=most)
 
 
-def run_all(*, customers: Sequence[Customer], until: datetime, wait: bool = True) -> Done:
+def run_all(
+    *, customers: Sequence[Customer], until: datetime, wait: bool = True, most: int | None = None
+) -> Done:
     """
     Do all that is due for customers of one book, in one order for all; errors as ``run``.
 
@@ -86,7 +88,7 @@ def run_all(*, customers: Sequence[Customer], until: datetime, wait: bool = True
     waiting = [(due, one.pk, one) for one in customers if (due := _next(one, until))]
     heapify(waiting)
     settled: dict[int, Subscription] = {}
-    while waiting:
+    while waiting and done.instants != most:
         due, _, customer = heappop(waiting)
         if not _do(due, done, catalogue, customer, until, wait=wait):
             continue

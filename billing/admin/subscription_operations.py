@@ -14,7 +14,7 @@ from billing import coupons
 from billing.admin import dry_runs
 from billing.admin.forms.timing import ReasonedForm, TimingForm, note_of, timing_of
 from billing.models import AddonVersion, Coupon, CouponRedemption, PlanVersion, Subscription
-from billing.subscriptions import addons, changing, creation, states, statuses
+from billing.subscriptions import changing, operations, statuses
 from billing.subscriptions.timeline import Status
 from ledger import clocks
 from ledger.admin.base import cause_of
@@ -126,7 +126,7 @@ class RemoveCouponForm(OperationForm):
 def _create(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
     reason = given.pop("reason")
     at = clocks.now_of(given["customer"], now())
-    made = creation.create(**given, at=at, cause=cause_of(request), reason=reason)
+    made = operations.create(**given, at=at, cause=cause_of(request), reason=reason)
     return Done(message=f"{made.customer.key} has subscribed to {given['plan']}.", row=made)
 
 
@@ -134,7 +134,7 @@ def _change(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> D
     plan, timing, note = given["plan"], timing_of(given), note_of(request, row, given)
     if given["dry_run"]:
         return dry_runs.of_change(request, CHANGE, row, plan=plan, timing=timing, at=note["at"])
-    changing.change(subscription=row, plan=plan, timing=timing, **note)
+    operations.change(subscription=row, plan=plan, timing=timing, **note)
     return Done(message=f"Changed to {plan}.", row=row)
 
 
@@ -145,37 +145,37 @@ def _migrate(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> 
             subscription=row, version=version, timing=timing, at=note["at"]
         )
         return dry_runs.page(request, MIGRATE, row, found)
-    changing.migrate(subscription=row, version=version, timing=timing, **note)
+    operations.migrate(subscription=row, version=version, timing=timing, **note)
     return Done(message=f"Moved on to {version}.", row=row)
 
 
 def _cancel(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    states.cancel(subscription=row, timing=timing_of(given), **note_of(request, row, given))
+    operations.cancel(subscription=row, timing=timing_of(given), **note_of(request, row, given))
     return Done(message="Canceled.", row=row)
 
 
 def _unschedule(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    states.unschedule_cancelation(subscription=row, **note_of(request, row, given))
+    operations.unschedule_cancelation(subscription=row, **note_of(request, row, given))
     return Done(message="It goes on.", row=row)
 
 
 def _restore(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    states.restore(subscription=row, **note_of(request, row, given))
+    operations.restore(subscription=row, **note_of(request, row, given))
     return Done(message="Took back what lay ahead.", row=row)
 
 
 def _pause(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    states.pause(subscription=row, timing=timing_of(given), **note_of(request, row, given))
+    operations.pause(subscription=row, timing=timing_of(given), **note_of(request, row, given))
     return Done(message="Paused.", row=row)
 
 
 def _resume(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    states.resume(subscription=row, timing=timing_of(given), **note_of(request, row, given))
+    operations.resume(subscription=row, timing=timing_of(given), **note_of(request, row, given))
     return Done(message="Resumed.", row=row)
 
 
 def _set_addon(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    addons.set_quantity(
+    operations.set_quantity(
         subscription=row,
         addon=given["addon"],
         quantity=given["quantity"],

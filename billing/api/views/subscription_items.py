@@ -13,7 +13,7 @@ from billing.api import serializers_subscription_requests as asked_for
 from billing.api import serializers_subscriptions as s
 from billing.api.views.subscriptions import SubscriptionResource
 from billing.models import SubscriptionEvent
-from billing.subscriptions import addons, changing, choosing, editing, history
+from billing.subscriptions import addons, choosing, history, operations
 from ledger.api import pages
 from ledger.api.fields import PageQuery, listing
 from ledger.api.idempotency import once
@@ -37,7 +37,7 @@ class SubscriptionEdit(SubscriptionResource):
     def post(self, request: Request, subscription: str) -> Response:
         found, wanted = self.find(subscription), self.body(asked_for.EditIn)
         note = self.note(found, wanted)
-        return self.shown(editing.edit(subscription=found, **wanted, **note))
+        return self.shown(operations.edit(subscription=found, **wanted, **note))
 
 
 class SubscriptionMigrate(SubscriptionResource):
@@ -59,7 +59,7 @@ class SubscriptionMigrate(SubscriptionResource):
         version = choosing.find_plan(
             customer=found.customer, reference=reference, at=note["at"], from_=note["at"]
         )
-        answer = changing.migrate_or_try(
+        answer = operations.migrate_or_try(
             subscription=found,
             version=version,
             timing=wanted["timing"],
@@ -104,7 +104,7 @@ class SubscriptionAddons(SubscriptionResource):
             at=note["at"],
             from_=timing if isinstance(timing, datetime) else note["at"],
         )
-        bought = addons.set_quantity(subscription=found, addon=addon, **wanted, **note)
+        bought = operations.set_quantity(subscription=found, addon=addon, **wanted, **note)
         shown = addons.overview(subscription=found, at=note["at"])
         one = next(each for each in shown if each.bought == bought)
         return self.answer(s.SubscriptionAddonOut, one, status=201)

@@ -15,10 +15,8 @@ from billing.api import serializers_subscriptions as s
 from billing.models import PlanVersion, Subscription
 from billing.subscriptions import (
     changes,
-    changing,
     choosing,
-    creation,
-    states,
+    operations,
     statuses,
 )
 from ledger import clocks
@@ -128,7 +126,7 @@ class Subscriptions(SubscriptionResource):
         at = self.time_of(customer)
         plan = self.plan(customer, wanted, wanted.get("starts_at") or at)
         wanted.pop("plan", None)
-        made = creation.create(
+        made = operations.create(
             customer=customer, plan=plan, at=at, cause=self.caller.name, **wanted
         )
         return self.shown(made, status=201)
@@ -167,7 +165,7 @@ class SubscriptionChange(SubscriptionResource):
         from_ = timing if isinstance(timing, datetime) else note["at"]
         plan = self.plan(found.customer, wanted, from_)
         wanted.pop("plan", None)
-        changed = changing.change(subscription=found, plan=plan, **wanted, **note)
+        changed = operations.change(subscription=found, plan=plan, **wanted, **note)
         stretch = changes.read(changed).timeline.stretches[-1]
         last = PlanVersion.objects.select_related("plan").get(pk=stretch.offer.id)
         current = self.rows.get(pk=found.pk)
@@ -193,7 +191,7 @@ class SubscriptionCancel(SubscriptionResource):
     def post(self, request: Request, subscription: str) -> Response:
         found, wanted = self.find(subscription), self.body(asked_for.TimingIn)
         note = self.note(found, wanted)
-        return self.shown(states.cancel(subscription=found, **wanted, **note))
+        return self.shown(operations.cancel(subscription=found, **wanted, **note))
 
 
 class SubscriptionUnscheduleCancelation(SubscriptionResource):
@@ -211,7 +209,7 @@ class SubscriptionUnscheduleCancelation(SubscriptionResource):
     def post(self, request: Request, subscription: str) -> Response:
         found, wanted = self.find(subscription), self.body(asked_for.ReasonIn)
         note = self.note(found, wanted)
-        return self.shown(states.unschedule_cancelation(subscription=found, **note))
+        return self.shown(operations.unschedule_cancelation(subscription=found, **note))
 
 
 class SubscriptionRestore(SubscriptionResource):
@@ -229,7 +227,7 @@ class SubscriptionRestore(SubscriptionResource):
     def post(self, request: Request, subscription: str) -> Response:
         found, wanted = self.find(subscription), self.body(asked_for.RestoreIn)
         note = self.note(found, wanted)
-        return self.shown(states.restore(subscription=found, **wanted, **note))
+        return self.shown(operations.restore(subscription=found, **wanted, **note))
 
 
 class SubscriptionPause(SubscriptionResource):
@@ -247,7 +245,7 @@ class SubscriptionPause(SubscriptionResource):
     def post(self, request: Request, subscription: str) -> Response:
         found, wanted = self.find(subscription), self.body(asked_for.TimingIn)
         note = self.note(found, wanted)
-        return self.shown(states.pause(subscription=found, **wanted, **note))
+        return self.shown(operations.pause(subscription=found, **wanted, **note))
 
 
 class SubscriptionResume(SubscriptionResource):
@@ -265,4 +263,4 @@ class SubscriptionResume(SubscriptionResource):
     def post(self, request: Request, subscription: str) -> Response:
         found, wanted = self.find(subscription), self.body(asked_for.TimingIn)
         note = self.note(found, wanted)
-        return self.shown(states.resume(subscription=found, **wanted, **note))
+        return self.shown(operations.resume(subscription=found, **wanted, **note))
