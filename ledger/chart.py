@@ -40,6 +40,7 @@ def _guarded(type_: str, orientation: int = -1, floor: Decimal | None = None) ->
 PURPOSES: Final[Mapping[str, Purpose]] = {
     # Customers' accounts. A lot cannot be overdrawn; the floor of unbilled is the credit limit.
     "credit_lot": _guarded("liability", floor=Decimal(0)),
+    "captured": _guarded("liability", floor=Decimal(0)),  # waits for the usage it pays for
     "unbilled": _guarded("asset"),
     "overdraft": _guarded("asset"),
     "receivable": _guarded("asset", orientation=1),

@@ -3,6 +3,7 @@
 from billing.models.catalogue import Meter, Rate, RateCard
 from billing.models.charges import Charge, ChargeChange, Contract
 from billing.models.costs import CostPrice, UnknownModel
+from billing.models.entitlements import Budget, BudgetApproval, BudgetUse, Entitlement
 from billing.models.offers import Coupon, CouponRedemption
 from billing.models.plans import (
     Addon,
@@ -39,6 +40,9 @@ __all__ = [
     "Addon",
     "AddonVersion",
     "BillingProfile",
+    "Budget",
+    "BudgetApproval",
+    "BudgetUse",
     "Charge",
     "ChargeChange",
     "Contract",
@@ -47,6 +51,7 @@ __all__ = [
     "Coupon",
     "CouponRedemption",
     "DeadLetter",
+    "Entitlement",
     "EventKey",
     "Feature",
     "Meter",

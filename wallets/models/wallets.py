@@ -22,6 +22,8 @@ class Wallet(models.Model):
     key = models.CharField(max_length=200)
     name = models.CharField(max_length=200, blank=True, default="")
     is_shared = models.BooleanField(default=False)
+    # Where it comes from, for who owns it: "entitlement:<number>"; then it is a limit, not money.
+    origin = models.CharField(max_length=100, blank=True, default="")
     created_at = models.DateTimeField()
 
     class Meta:
@@ -59,6 +61,11 @@ class CreditGrant(models.Model):
     # Money paid per unit of the asset, in the book's base currency.
     cost_basis = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
     name = models.CharField(max_length=200, blank=True, default="")
+    # Of which grant it is a part: what was transferred, rolled over or added to it.
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="children"
+    )
+    reason = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     voided_at = models.DateTimeField(null=True, blank=True)
     expired_at = models.DateTimeField(null=True, blank=True)  # when the rest went to breakage

@@ -1,0 +1,4 @@
+-- What was sent and what came back stays as it was.
+REVOKE UPDATE, DELETE, TRUNCATE ON integrations_webhookattempt, integrations_webhookendpoint FROM meterbook_app;
+GRANT UPDATE (url, event_types, secret, previous_secret, previous_until, is_enabled, disabled_reason,
+    failing_since, ended_at) ON integrations_webhookendpoint TO meterbook_app;

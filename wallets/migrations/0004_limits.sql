@@ -1,0 +1,18 @@
+-- What was asked, taken, told and decided stays as it was: the application may only say how it went on.
+REVOKE UPDATE, DELETE, TRUNCATE ON wallets_hold, wallets_holdpart, wallets_capture, wallets_capturedevent,
+    wallets_grantschedule, wallets_walletshare, wallets_shareuse, wallets_creditprice, wallets_topup,
+    wallets_topupevent, wallets_rechargerule, wallets_rechargestop, wallets_alert, wallets_alertfiring,
+    wallets_approval FROM meterbook_app;
+GRANT UPDATE (state, captured, budget_ids, expires_at, closed_at) ON wallets_hold TO meterbook_app;
+GRANT UPDATE (amount) ON wallets_holdpart TO meterbook_app;
+GRANT UPDATE (remaining, taken, settled_at) ON wallets_capture TO meterbook_app;
+GRANT UPDATE (arrived_at) ON wallets_capturedevent TO meterbook_app;
+GRANT UPDATE (name, ends_at, issued, due_at) ON wallets_grantschedule TO meterbook_app;
+GRANT UPDATE (amount, ended_at) ON wallets_walletshare TO meterbook_app;
+GRANT UPDATE (used, held) ON wallets_shareuse TO meterbook_app;
+GRANT UPDATE (state, rail, payment_key, grant_id, reason, settled_at, closed_at) ON wallets_topup TO meterbook_app;
+GRANT UPDATE (threshold, interval, anchor, method, amount, most_per_day, most_per_month, rail, state, reason,
+    declines, rests_until, due_at) ON wallets_rechargerule TO meterbook_app;
+GRANT UPDATE (ended_at) ON wallets_rechargestop TO meterbook_app;
+GRANT UPDATE (threshold, emails, is_armed, firings, ended_at) ON wallets_alert TO meterbook_app;
+GRANT UPDATE (state, decided_by_id, decided_at, outcome) ON wallets_approval TO meterbook_app;
