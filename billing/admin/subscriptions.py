@@ -57,12 +57,12 @@ class SubscriptionAdmin(Listing):
         ("customer_link", "plan", "status"),
         ("key", "name", "asset"),
         ("starts", "ends", "due"),
-        ("billing_cadence", "anchor", "time_zone"),
+        ("cadence", "anchor", "time_zone"),
         ("settlement_mode", "proration"),
     )
     readonly_fields = (
         "customer_link", "plan", "status", "key", "name", "asset", "starts", "ends", "due",
-        "billing_cadence", "anchor", "time_zone", "settlement_mode", "proration",
+        "cadence", "anchor", "time_zone", "settlement_mode", "proration",
     )  # fmt: skip
     list_display = ("key", "customer_link", "plan", "status", "starts", "ends", "due")
     list_filter = (BookFilter, StateFilter)
@@ -115,6 +115,10 @@ class SubscriptionAdmin(Listing):
     @admin.display(description="next due")
     def due(self, row: Subscription) -> SafeString:
         return instant(row.due_at)
+
+    @admin.display(description="billed every")
+    def cadence(self, row: Subscription) -> str:
+        return row.plan_version.billing_cadence
 
     @admin.display(description="cycles counted from")
     def anchor(self, row: Subscription) -> SafeString:

@@ -7,6 +7,7 @@ as far as the subscription's policy has the cut prorated.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -22,12 +23,19 @@ _STARTS_AND_ENDS: Final = frozenset({"on_start_and_end", "always"})
 _CHANGES: Final = frozenset({"on_change", "always"})
 
 
+class Pace(NamedTuple):
+    """How often it is billed, from an instant on."""
+
+    since: datetime
+    cadence: Duration
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """A subscription, as far as it says when something is due and what part of it."""
 
     anchor: datetime
-    cadence: Duration  # of its billing
+    paces: tuple[Pace, ...]  # of its plans, in order; neighbours differ
     zone: tzinfo
     months_zone: tzinfo  # of the book, whose months revenue is earned by
     proration: str
@@ -36,8 +44,17 @@ class Agreement:
     ends_at: datetime | None
 
     def billing_cycle(self, instant: datetime) -> Period:
-        """Return the cycle of the plan that holds an instant."""
-        return cycle_of(instant, self.anchor, self.cadence, self.zone)
+        """Return the cycle that holds an instant, cut where the plans' cadence changes."""
+        following = bisect_right(self.paces, instant, key=lambda pace: pace.since)
+        place = max(following - 1, 0)
+        since, cadence = self.paces[place]
+        whole = cycle_of(instant, self.anchor, cadence, self.zone)
+        starts_at, ends_at = whole.starts_at, whole.ends_at
+        if place:
+            starts_at = max(starts_at, since)
+        if place + 1 < len(self.paces):
+            ends_at = min(ends_at, self.paces[place + 1].since)
+        return Period(starts_at, ends_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from billing.charging.agreement import Agreement, Sold
+from billing.charging.cadences import paces_of
 from billing.metering.naming import product_of
 from billing.models import PlanRateCard, Subscription, SubscriptionItem
 from billing.rating import terms
@@ -21,7 +22,7 @@ def agreement_of(subscription: Subscription) -> Agreement:
     """Return what a subscription says of time; book and asset have been read."""
     return Agreement(
         anchor=subscription.billing_anchor,
-        cadence=durations.parse("billing_cadence", subscription.billing_cadence),
+        paces=paces_of(subscription),
         zone=ZoneInfo(subscription.time_zone),
         months_zone=ZoneInfo(subscription.book.time_zone),
         proration=subscription.proration,

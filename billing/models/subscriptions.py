@@ -35,7 +35,7 @@ class Subscription(models.Model):
     plan_version = models.ForeignKey(PlanVersion, models.PROTECT, related_name="+")
     asset = models.ForeignKey(Asset, models.PROTECT, related_name="+")
     billing_anchor = models.DateTimeField()
-    billing_cadence = models.CharField(max_length=40)
+    billing_cadence = models.CharField(max_length=40)  # of its first plan
     time_zone = models.CharField(max_length=64)
     settlement_mode = models.CharField(max_length=20, choices=PlanVersion.Settlement.choices)
     proration = models.CharField(max_length=20, choices=Proration.choices, default=Proration.ALWAYS)

@@ -1,12 +1,13 @@
 """Subscriptions made and changed as customers do it, and what the ledger then says."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from billing import due
 from billing.metering import snapshot
-from billing.models import Charge
+from billing.models import Charge, Coupon, CouponRedemption
 from billing.subscriptions import addons, changing, states
 from ledger import balances
 from ledger.models import Account
@@ -142,3 +143,74 @@ def test_a_scheduled_change_of_plan_is_named_once_it_has_come(shop):
     subscription.refresh_from_db()
     assert subscription.plan_version == more
     assert charges(subscription) == money("10", "42")
+
+
+@pytest.fixture
+def on_a_yearly_plan(shop):
+    """Return a function: from 10 a month to 366 a year on 15 February, with a coupon."""
+
+    def make(timing, **coupon):
+        yearly = shop.plan(stage("main", flat("366", cadence="P1Y")), key="year", cadence="P1Y")
+        subscription = shop.subscribe(shop.simple("29"))
+        coupon = Coupon.objects.create(
+            book=shop.book, key="ten", name="10 %", kind="percentage", percentage=10,
+            created_at=day("01-01"), **coupon,
+        )  # fmt: skip
+        CouponRedemption.objects.create(
+            coupon=coupon, subscription=subscription, key="r", redeemed_at=day("01-01")
+        )
+        changing.change(subscription=subscription, plan=yearly, timing=timing, at=day("01-10"))
+        return subscription
+
+    return make
+
+
+def discounts(subscription):
+    rows = subscription.charges.filter(kind=Charge.Kind.COUPON).order_by("starts_at")
+    return [
+        (f"{row.starts_at:%m-%d}", f"{row.ends_at:%y-%m-%d}", row.posted.normalize())
+        for row in rows
+    ]
+
+
+def fees(subscription):
+    rows = subscription.charges.filter(kind=Charge.Kind.FLAT).order_by("starts_at", "key")
+    return [row.posted.normalize() for row in rows]
+
+
+@pytest.mark.parametrize("is_run_between", [True, False])
+def test_from_months_to_years_a_coupon_follows_the_plan_in_force(on_a_yearly_plan, is_run_between):
+    subscription = on_a_yearly_plan(day("02-15"), duration="forever")
+    for until in ("02-14", "02-15", "03-20") if is_run_between else ():
+        run(subscription, until)
+    run(subscription, "12-31")
+
+    # 14 of 29 days of February, then 321 of 366 days of the year.
+    assert fees(subscription) == money("29", "14", "321")
+    assert discounts(subscription) == [
+        ("01-01", "24-02-01", Decimal("-2.9")),
+        ("02-01", "24-02-15", Decimal("-1.4")),
+    ]
+
+    due.run(customer=subscription.customer, until=day("12-31") + timedelta(days=1))
+
+    assert fees(subscription) == money("29", "14", "321", "366")
+    assert discounts(subscription)[2:] == [("02-15", "25-01-01", Decimal("-32.1"))]
+
+
+def test_a_coupon_for_two_cycles_is_used_up_before_the_year(on_a_yearly_plan):
+    subscription = on_a_yearly_plan(day("02-15"), duration="periods", periods=2)
+
+    due.run(customer=subscription.customer, until=day("12-31") + timedelta(days=1))
+
+    assert [amount for _, _, amount in discounts(subscription)] == money("-2.9", "-1.4")
+
+
+def test_a_change_of_cadence_that_is_taken_back_leaves_months(on_a_yearly_plan):
+    subscription = on_a_yearly_plan(day("02-15"), duration="forever")
+    run(subscription, "02-10")
+    states.restore(subscription=subscription, at=day("02-12"))
+    run(subscription, "03-01")
+
+    assert fees(subscription) == money("29", "29", "29")
+    assert [amount for _, _, amount in discounts(subscription)] == money("-2.9", "-2.9")
