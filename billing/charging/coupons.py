@@ -15,10 +15,12 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from django.db.models import Q
+
 from billing.charging import agreement as plain
 from billing.charging import reading
 from billing.charging.agreement import TICK, Agreement, Sold
-from billing.charging.posting import Line, Slip
+from billing.charging.posting import Line, Slip, Sources
 from billing.charging.running import runs_of
 from billing.cycles import cycles_of, round_share
 from billing.models import Charge, Coupon, CouponRedemption, PlanRateCard, Subscription
@@ -34,8 +36,7 @@ class Base:
 
     feature: str
     amount: Decimal
-    charge: Charge | None = None
-    taken: str = ""  # of usage
+    source: Charge | str  # the charge, or the takings of usage
 
 
 def compare(
@@ -53,14 +54,17 @@ def compare(
     if not redeemed:
         return
     bases = [*_charged(slip, subscription, cycle), *_used(subscription, agreement, cycle)]
+    keys = {one.pk: _key(one, cycle) for one in redeemed}
+    paid = [base.source for base in bases] + [charges[k] for k in keys.values() if k in charges]
     for redemption in redeemed:
-        key = f"coupon:{redemption.pk}:{cycle.starts_at:%Y-%m-%dT%H:%M:%S.%f}"
-        discounts = _discounts(redemption, subscription, agreement, cycle, bases)
-        charge = charges.get(key)
-        taken_off = sum(discounts, ZERO)
+        mine = [base for base in bases if _is_for(redemption.coupon, base)]
+        taken_off = sum(_discounts(redemption, subscription, agreement, cycle, mine), ZERO)
+        charge = charges.get(keys[redemption.pk])
         if charge is None and not taken_off:
             continue
-        charge = charge or _charge(subscription, redemption, cycle, key)
+        if charge is None:
+            charge = _charge(subscription, redemption, cycle, keys[redemption.pk])
+            paid.append(charge)
         if change := subtract(-taken_off, charge.posted):
             slip.lines.append(
                 Line(
@@ -69,8 +73,7 @@ def compare(
                     effective_at=cycle.ends_at - TICK,
                     label=redemption.coupon.key,
                     explanation={"coupon": redemption.coupon.key, "discount": text(taken_off)},
-                    discounted=[base.charge for base in bases if base.charge is not None],
-                    sources=",".join(base.taken for base in bases if base.taken),
+                    sources=Sources(mine=[base.source for base in mine], cycle=paid),
                 )
             )
 
@@ -126,11 +129,10 @@ def _discounts(
     subscription: Subscription,
     agreement: Agreement,
     cycle: Period,
-    bases: Sequence[Base],
+    mine: Sequence[Base],
 ) -> list[Decimal]:
     """Return what a coupon takes off each thing it is for, and take it off."""
     coupon = redemption.coupon
-    mine = [b for b in bases if not coupon.feature_keys or b.feature in coupon.feature_keys]
     if not _applies(redemption, agreement, cycle):
         return []
     total = max(ZERO, sum((base.amount for base in mine), ZERO))
@@ -142,6 +144,14 @@ def _discounts(
     else:
         return []
     return list(_taken_off(mine, min(off, total)))
+
+
+def _is_for(coupon: Coupon, base: Base) -> bool:
+    return not coupon.feature_keys or base.feature in coupon.feature_keys
+
+
+def _key(redemption: CouponRedemption, cycle: Period) -> str:
+    return f"coupon:{redemption.pk}:{cycle.starts_at:%Y-%m-%dT%H:%M:%S.%f}"
 
 
 def _taken_off(bases: Iterable[Base], off: Decimal) -> Iterator[Decimal]:
@@ -175,8 +185,11 @@ def _charge(
 def _charged(slip: Slip, subscription: Subscription, cycle: Period) -> Iterator[Base]:
     """Return fees and minimums that are due in a cycle, with what this instant changes."""
     rows = Charge.objects.filter(
-        subscription=subscription, kind__in=_COUNTED, ends_at__gte=cycle.starts_at
-    ).filter(due_at__gte=cycle.starts_at, due_at__lte=cycle.ends_at)
+        Q(due_at__gte=cycle.starts_at, due_at__lte=cycle.ends_at) | Q(ends_at__lte=cycle.ends_at),
+        subscription=subscription,
+        kind__in=_COUNTED,
+        ends_at__gte=cycle.starts_at,
+    )
     changing = {line.charge.key: line for line in slip.lines}
     found = {row.key: row for row in rows.select_related("item__feature", "item__meter")}
     found |= {key: line.charge for key, line in changing.items()}
@@ -190,13 +203,18 @@ def _charged(slip: Slip, subscription: Subscription, cycle: Period) -> Iterator[
 
 
 def _is_due_in(charge: Charge, cycle: Period) -> bool:
-    """What is due at the end of its time belongs to the cycle that ends then."""
+    """
+    Say whether a charge counts in a cycle.
+
+    What is due at the end of its time belongs to the cycle that ends then; its end may have
+    been moved by a cancelation of the past.
+    """
     is_early = (
         charge.kind == Charge.Kind.FLAT
         and charge.item is not None
         and charge.item.payment_term == PlanRateCard.Term.IN_ADVANCE
     )
-    return (charge.due_at if is_early else charge.due_at - TICK) in cycle
+    return (charge.due_at if is_early else charge.ends_at - TICK) in cycle
 
 
 def _used(subscription: Subscription, agreement: Agreement, cycle: Period) -> Iterator[Base]:
@@ -212,7 +230,7 @@ def _used(subscription: Subscription, agreement: Agreement, cycle: Period) -> It
             places[item.rate_id, starts_at] = reading.feature_of(item)
     runs = runs_of(places)
     for place in sorted(runs):
-        yield Base(places[place], runs[place].amount, taken=runs[place].taken)
+        yield Base(places[place], runs[place].amount, runs[place].taken)
 
 
 def _periods(sold: Sold, agreement: Agreement, cycle: Period) -> Iterator[datetime]:

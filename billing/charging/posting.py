@@ -14,11 +14,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from billing.charging.refunds import refund
 from billing.metering import accruals
 from billing.metering.accruals import OpenAccrual
 from billing.metering.funding import Payer, Purse, open_purse
 from billing.metering.snapshot import Snapshot, Terms
-from billing.metering.takings import Takings
+from billing.metering.takings import Part, Takings
 from billing.models import Charge, ChargeChange
 from ledger import bulk, chart
 from ledger.chart import Spec
@@ -53,6 +54,23 @@ class Owner:
 
 
 @dataclass(slots=True, kw_only=True)
+class Sources:
+    """Where the money of a cycle came from, as far as a coupon may give it back."""
+
+    mine: Sequence[Charge | str]  # what the coupon is for: charges, and the takings of usage
+    cycle: Sequence[Charge | str]  # all of the cycle, with what its coupons have given back
+
+    def refund(self, amount: Decimal) -> tuple[list[Part], Decimal]:
+        """Return what goes to which account, and what nothing is left for."""
+        return refund(amount, mine=_taken(self.mine), all_taken=_taken(self.cycle))
+
+    @property
+    def accounts(self) -> set[int]:
+        """Return what it may go back to."""
+        return {number for taken in _taken(self.cycle) for number in Takings(taken).accounts}
+
+
+@dataclass(slots=True, kw_only=True)
 class Line:
     """A charge, and by how much it changes."""
 
@@ -62,8 +80,7 @@ class Line:
     label: str  # which of several accounts of a purpose
     feature: str = ""  # what credit may be restricted to
     explanation: dict[str, Any] = field(default_factory=dict)
-    discounted: Sequence[Charge] = ()  # what a coupon is for: it gives back where that came from,
-    sources: str = ""  # and so it does with the takings of usage
+    sources: Sources | None = None  # of a coupon: where what it is for came from
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,11 +181,8 @@ def _purse(owner: Owner, slip: Slip, at: datetime) -> Purse | None:
     times = [line.effective_at for line in lines] + [start.effective_at for start in slip.starts]
     if not times:
         return None
-    back = {
-        account
-        for line in lines
-        for account in (Takings(line.charge.taken).accounts | _sources(line).accounts)
-    }
+    back = {account for line in lines for account in Takings(line.charge.taken).accounts}
+    back |= {account for line in lines if line.sources for account in line.sources.accounts}
     back |= {account for start in slip.starts for account in start.accrual.takings.accounts}
     return open_purse(
         catalogue=owner.catalogue,
@@ -203,10 +217,10 @@ def _settle(
         charge.earned = charge.posted
 
 
-def _given_back(line: Line, payer: Payer, takings: Takings) -> list[tuple[int, Decimal]]:
-    if line.charge.kind != Charge.Kind.COUPON:
+def _given_back(line: Line, payer: Payer, takings: Takings) -> list[Part]:
+    if line.sources is None:
         return payer.give_back(-line.amount, takings)
-    parts, rest = _sources(line).pop(-line.amount)
+    parts, rest = line.sources.refund(-line.amount)
     if rest:
         parts.append((payer.unbilled_id, rest))
     for account_id, part in parts:
@@ -215,9 +229,8 @@ def _given_back(line: Line, payer: Payer, takings: Takings) -> list[tuple[int, D
     return parts
 
 
-def _sources(line: Line) -> Takings:
-    parts = [line.sources, *(charge.taken for charge in line.discounted)]
-    return Takings(",".join(part for part in parts if part))
+def _taken(sources: Sequence[Charge | str]) -> list[str]:
+    return [one if isinstance(one, str) else one.taken for one in sources]
 
 
 def _start(

@@ -80,6 +80,11 @@ class Takings:
         return subtract(amount, missing)
 
     @property
+    def parts(self) -> list[Part]:
+        """Return what each account gave, the latest last."""
+        return self._read()
+
+    @property
     def accounts(self) -> set[int]:
         """Return who gave something that may go back."""
         return {account_id for account_id, _ in self._read()}
