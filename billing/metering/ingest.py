@@ -20,7 +20,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connection, transaction
 
-from billing.metering import claims, snapshot, unattributed
+from billing.metering import claims, snapshot, timeless, unattributed
 from billing.metering.collector import collector_paused
 from billing.metering.facts import Fact, Outcome, Rejection, Row, Sent
 from billing.metering.measuring import Measured, measure
@@ -60,7 +60,8 @@ def ingest(
     Take usage in, each event once, and say what became of every one.
 
     What is reported accepted, unattributed or rejected is committed. Sending the same again changes
-    nothing: events count by (source, id), whatever the batches. Time missing is ``received_at``.
+    nothing: events count by (source, id), whatever the batches. Time missing is ``received_at``, or
+    where the customer's test clock stands.
     With ``reach``, only subjects of those customers are taken.
     """
     outcome = Outcome()
@@ -169,6 +170,8 @@ def _within(reach: frozenset[int], chunk: Sequence[Sent], prepared: Prepared) ->
 def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) -> Prepared:
     catalogue = prepared.catalogue
     latest = latest_at(received_at, catalogue.latest_clock_at)
+    without_time = {s.subject for s in chunk if isinstance(s, Fact) and s.occurred_at is None}
+    clocks = timeless.clocks_of(catalogue, without_time)
     first: dict[str, Measured] = {}
     for sent in chunk:
         if isinstance(sent, Rejection):
@@ -186,7 +189,8 @@ def _prepared(chunk: Sequence[Sent], prepared: Prepared, received_at: datetime) 
             prepared.rejections.append(rejection)
             continue
         key, content = sent.key(catalogue.book_id), sent.content()
-        measured = Measured(sent, key, content, sent.occurred_at or received_at, measures)
+        at = sent.occurred_at or clocks.get(sent.subject, received_at)
+        measured = Measured(sent, key, content, at, measures)
         if (earlier := first.setdefault(key, measured)) is not measured:
             again = earlier.content == content or is_same(earlier.fact, sent)
             _repeated(sent, prepared.outcome, prepared.rejections, is_same=again)

@@ -10,7 +10,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from billing.metering import decode, snapshot
+from billing.metering import decode, snapshot, timeless
 from billing.metering.facts import Fact, Outcome
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import record
@@ -87,6 +87,8 @@ def books_with_mapped() -> list[Book]:
 
 def _post(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: Outcome) -> None:
     catalogue = snapshot.current(book.pk)
+    without_time = {row.subject for row in rows if row.occurred_at == row.received_at}
+    clocks = timeless.clocks_of(catalogue, without_time)
     numbered: dict[int, Measured] = {}
     with connection.cursor() as cursor:
         cursor.execute("SELECT ledger_next_id()")
@@ -99,8 +101,11 @@ def _post(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: Outc
         except InvalidInputError:
             outcome.rejected += 1
             continue
+        occurred_at = row.occurred_at
+        if occurred_at == row.received_at:
+            occurred_at = clocks.get(row.subject, occurred_at)
         numbered[batch_id + line] = Measured(
-            fact, fact.key(book.pk), fact.content(), row.occurred_at, measures
+            fact, fact.key(book.pk), fact.content(), occurred_at, measures
         )
     if not numbered:
         return

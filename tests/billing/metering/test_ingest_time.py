@@ -3,10 +3,15 @@
 from datetime import UTC, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from billing.metering import usage
+from billing import catalogue
+from billing.metering import unattributed, usage
 from billing.models import Accrual
+from ledger import clocks
 from ledger.models import Entry, Period, Transaction
+from tests import factories
 from tests.billing.scene import (
     DAY,
     HOUR,
@@ -31,6 +36,53 @@ def test_usage_without_a_time_happened_when_it_was_received(scene):
     scene.send(event(1, id="timeless", at=None))
 
     assert scene.find("timeless").occurred_at == LATER
+
+
+@pytest.fixture
+def clock(scene):
+    """A test clock that the scene's customer lives by."""
+    clock = clocks.create(book=scene.book, key="clock", now_at=NOON - 400 * DAY, at=LATER)
+    clocks.attach(customer=scene.customer, clock=clock)
+    return clock
+
+
+def test_usage_without_a_time_happens_where_the_customers_test_clock_stands(scene, clock):
+    scene.meter()
+    other = factories.customer(book=scene.book)
+    catalogue.map_subject(book=scene.book, key="other", customer=other, at=NOON)
+
+    scene.send(event(1, id="first", at=None), event(1, id="others", at=None, subject="other"))
+    clocks.advance(clock=clock, to=NOON - 300 * DAY)
+    scene.send(event(1, id="second", at=None), event(1, id="timed", at=NOON))
+    again = scene.send(event(1, id="second", at=None), at=LATER + HOUR)
+
+    assert scene.find("first").occurred_at == NOON - 400 * DAY
+    assert scene.find("second").occurred_at == NOON - 300 * DAY
+    assert scene.find("others").occurred_at == LATER
+    assert scene.find("timed").occurred_at == NOON
+    assert again.duplicate == 1
+
+
+def test_usage_kept_without_a_time_takes_the_test_clocks_when_it_is_posted(scene, clock):
+    scene.meter()
+    scene.send(event(1, id="early", at=None, subject="new"))
+
+    catalogue.map_subject(book=scene.book, key="new", customer=scene.customer, at=LATER)
+    unattributed.post_mapped(book=scene.book, at=LATER)
+
+    assert scene.find("early").occurred_at == NOON - 400 * DAY
+
+
+def test_a_book_without_test_clocks_asks_for_none(scene):
+    scene.meter()
+    scene.send(event(1))
+
+    with CaptureQueriesContext(connection) as timed:
+        scene.send(event(1))
+    with CaptureQueriesContext(connection) as timeless:
+        scene.send(event(1, at=None))
+
+    assert len(timeless) == len(timed)
 
 
 def test_clocks_may_run_ahead_as_far_as_the_setting_says(scene, settings):
