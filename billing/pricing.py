@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from billing.models import Meter, RateCard
 from billing.plans.reading import exact
 from billing.rating import terms
-from billing.rating.problems import InvalidTermsError, Problem
+from billing.rating.problems import InvalidTermsError, Problem, under
 from ledger.models import Asset
 
 
@@ -30,9 +29,7 @@ def checked(document: Any, *, rate_card: RateCard, meter: Meter) -> dict[str, An
     if isinstance(document, Mapping):
         found += _of_a_list(document, rate_card)
     if found:
-        raise InvalidTermsError(
-            problems=[replace(one, field=f"terms.{one.field}".rstrip(".")) for one in found]
-        )
+        raise InvalidTermsError(problems=under("terms", found))
     written: dict[str, Any] = exact(document)
     return written
 

@@ -159,7 +159,10 @@ class PricePreviewIn(Body):
     discounts = Discounts(required=False, allow_null=True)
     commitments = Commitments(required=False, allow_null=True)
     currency = serializers.CharField(max_length=100, help_text="As in ISO 4217, or a credit.")
-    quantity = Quantity(required=False, help_text="Required unless `events` are given.")
+    quantity = Quantity(
+        required=False,
+        help_text="Required unless `events` are given; 0 for a free or a flat price.",
+    )
     prior_quantity = Quantity(required=False, help_text="What the period has consumed before.")
     events = Events(
         required=False,

@@ -2,7 +2,8 @@
 What would it cost? One case in, its document or its problems out, both plain data (pure).
 
 A case holds terms as ``terms`` reads them, and: ``currency``; ``quantity``, and
-``prior_quantity`` if the period has consumed something before; ``events`` and
+``prior_quantity`` if the period has consumed something before (a free or a flat price needs
+neither: it costs the same whatever is used, and the quantity is 0); ``events`` and
 ``prior_events`` for prices that look at each event, else each quantity is taken as one
 event; ``ends_period``, true unless given: whether a minimum is charged.
 """
@@ -39,6 +40,7 @@ _CASE: Final = frozenset(
 )
 _EVENT: Final = frozenset({"value", "dimensions", "cost"})
 _MOST_EVENTS: Final = 10_000
+_WITHOUT_USAGE: Final = ("free", "flat")
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode  # no number becomes a float
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -98,7 +100,7 @@ def document(case: Any, *, exponent_of: Exponents = iso_exponent) -> dict[str, A
         raise InvalidTermsError(problems=reader.problems)
     exponent = _exponent(reader, held, exponent_of)
     prior = _used(reader, held, "prior_quantity", "prior_events", is_required=False)
-    used = _used(reader, held, "quantity", "events", is_required=True)
+    used = _used(reader, held, "quantity", "events", is_required=not _costs_the_same(held))
     ends_period = _ends_period(reader, held)
     wanted = {name: held[name] for name in _TERMS if name in held}
     scale = places(event.value for event in (*prior, *used))
@@ -174,6 +176,12 @@ def _exponent(reader: Reader, held: Object, exponent_of: Exponents) -> int:
     else:
         return exponent
     return 0
+
+
+def _costs_the_same(held: Object) -> bool:
+    """Say whether the price does not look at what is used."""
+    price = held.get("price")
+    return isinstance(price, Mapping) and price.get("type") in _WITHOUT_USAGE
 
 
 def _ends_period(reader: Reader, held: Object) -> bool:

@@ -1,7 +1,7 @@
 """What is wrong with terms, and the error that carries all of it (pure)."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ledger.errors import InvalidInputError
 
@@ -14,6 +14,16 @@ class Problem:
     field: str  # a path, like price.tiers[2].up_to_amount
     message: str  # the rule, and what to send instead
     attributes: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+def under(field: str, problems: Iterable[Problem]) -> list[Problem]:
+    """
+    Return problems of a part, their fields as paths from what has it.
+
+    >>> [found.field for found in under("terms", [Problem("required", "price", "Send it.")])]
+    ['terms.price']
+    """
+    return [dataclasses.replace(one, field=f"{field}.{one.field}".rstrip(".")) for one in problems]
 
 
 class InvalidTermsError(InvalidInputError):

@@ -11,7 +11,7 @@ from billing.plans.entitlements import check_entitlement
 from billing.plans.facts import FeatureFacts, Rules
 from billing.plans.versions import meter_facts
 from billing.rating import terms
-from billing.rating.problems import InvalidTermsError
+from billing.rating.problems import InvalidTermsError, under
 from billing.subscriptions.errors import BegunError, FeatureTakenError
 from billing.subscriptions.timeline import Origin, Span
 from ledger import durations
@@ -93,9 +93,7 @@ def check_terms(field: str, span: Span, meters: Mapping[int, Meter], kept: int) 
         else:
             _check_without_usage(field, span, kept)
     except InvalidTermsError as error:
-        raise InvalidInputError(
-            field=f"{field}.{error.field}", value=error.value, remedy=error.remedy
-        ) from error
+        raise InvalidTermsError(problems=under(field, error.problems)) from error
 
 
 def _check_without_usage(field: str, span: Span, kept: int) -> None:

@@ -60,6 +60,26 @@ def test_a_bad_case_of_a_list_is_answered_in_its_place(api):
 
 
 @pytest.mark.parametrize(
+    ("price", "total"), [({"type": "free"}, "0"), ({"type": "flat", "amount": "10"}, "10")]
+)
+@pytest.mark.parametrize("given", [{}, {"quantity": None}, {"quantity": "0"}, {"quantity": "7"}])
+def test_what_costs_the_same_whatever_is_used_needs_no_quantity(api, price, total, given):
+    answer = preview(api, {"price": price, "currency": "USD"} | given)
+
+    assert (answer.status_code, answer.json()["total"]) == (200, total)
+
+
+def test_problems_have_the_code_and_the_values_that_a_list_gives(api):
+    bad = CASE | {"price": {"type": "unit", "amount": "-1"}}
+
+    alone, [listed] = preview(api, bad).json(), preview(api, [bad]).json()
+
+    assert alone["code"] == listed["code"] == "invalid_terms"
+    assert alone["errors"] == listed["errors"]
+    assert alone["errors"][0]["value"] == "-1"
+
+
+@pytest.mark.parametrize(
     ("changes", "field", "code"),
     [
         ({"currency": None}, "currency", "required"),

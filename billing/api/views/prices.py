@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import serializers_prices as s
 from billing.rating import preview
-from billing.rating.problems import InvalidTermsError, Problem
-from ledger.api.problems import InvalidFields
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from ledger.errors import InvalidInputError
@@ -29,7 +26,8 @@ class PricePreview(Resource):
         "preview-price",
         summary="Compute what a quantity would cost",
         description="Send one case, or a list of up to 1,000: the answer to a list has, in order,"
-        " each case's document or its problem. Nothing is recorded.",
+        " each case's document or its problem. Nothing is recorded. A free or a flat price needs"
+        " no `quantity`: it costs the same whatever is used.",
         tag="Prices",
         body=s.PREVIEW_IN,
         answer=s.PREVIEW_OUT,
@@ -37,26 +35,11 @@ class PricePreview(Resource):
     def post(self, request: Request) -> Response:
         sent = request.data
         if not isinstance(sent, list):
-            return Response(_document(sent))
+            return Response(preview.document(sent, exponent_of=_exponent))
         if len(sent) > _MOST:
             remedy = f"send at most {_MOST} cases"
             raise InvalidInputError(field="", value=f"{len(sent)} cases", remedy=remedy)
         return Response([preview.preview(case, exponent_of=_exponent) for case in sent])
-
-
-def _document(case: Any) -> dict[str, Any]:
-    try:
-        return preview.document(case, exponent_of=_exponent)
-    except InvalidTermsError as error:
-        raise InvalidFields(_by_field(error.problems), case) from error
-
-
-def _by_field(problems: tuple[Problem, ...]) -> dict[str, list[ErrorDetail]]:
-    found: dict[str, list[ErrorDetail]] = {}
-    for each in problems:
-        name = each.field or "non_field_errors"
-        found.setdefault(name, []).append(ErrorDetail(each.message, each.code))
-    return found
 
 
 def _exponent(code: str) -> int | None:

@@ -24,9 +24,9 @@ Batch = tuple[bytes, ...]
 class Command(BaseCommand):
     help = (
         "Read cases, a JSON object a line: price, unit_config, discounts, commitments, currency,"
-        " quantity, and perhaps prior_quantity. Write for each, in order, a line with its lines,"
-        " gross amount, discount, commitment charge and total, or what is wrong with it."
-        " Nothing is recorded; empty lines are skipped."
+        " quantity (but for free and flat prices), and perhaps prior_quantity. Write for each, in"
+        " order, a line with its lines, gross amount, discount, commitment charge and total, or"
+        " what is wrong with it. Nothing is recorded; empty lines are skipped."
     )
     requires_system_checks = []
 

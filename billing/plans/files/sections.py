@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from billing.plans.errors import InvalidDraftError
 from billing.plans.files.changes import Action, Change, FieldChange, differences
 from billing.plans.reading import Form, below, exact
-from billing.rating.problems import Problem
+from billing.rating.problems import Problem, under
 from billing.rating.reading import Object
 from ledger.errors import DomainError, InvalidInputError
 from ledger.models import Book
@@ -122,8 +122,7 @@ def problems_below(path: str) -> Iterator[None]:
     except DomainError as error:
         several = error.facts.get("problems")
         found = list(several) if isinstance(several, tuple) else [_problem(error)]
-        named = [replace(one, field=f"{path}.{one.field}".strip(".")) for one in found]
-        raise InvalidDraftError(problems=named) from error
+        raise InvalidDraftError(problems=under(path, found)) from error
 
 
 def _problem(error: DomainError) -> Problem:

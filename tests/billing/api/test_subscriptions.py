@@ -114,6 +114,19 @@ def test_what_cannot_be_is_refused_with_its_field(api, customer, pro, change, fi
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
+def test_each_problem_of_negotiated_terms_is_named_with_its_rule(api, customer, pro):
+    terms = {"price": {"type": "flat", "amount": "-1"}, "discounts": {"percentage": 101}}
+    body = {"customer": "acme", "plan": {"key": "pro"}, "overrides": [{"key": "base"} | terms]}
+
+    answer = api.post("subscriptions", body)
+
+    assert code(answer) == (400, "invalid_terms")
+    assert {(error["field"], error["code"]) for error in answer.json()["errors"]} == {
+        ("items.base.price.amount", "negative"),
+        ("items.base.discounts.percentage", "over_100"),
+    }
+
+
 def test_an_unknown_customer_is_not_found(api, pro):
     answer = api.post("subscriptions", {"customer": {"key": "nobody"}, "plan": {"key": "pro"}})
 
