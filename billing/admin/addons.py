@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import Any, Final
 
 from django import forms
@@ -16,18 +17,19 @@ from billing.admin.drafts import seen
 from billing.admin.plans import OfferForm
 from billing.admin.versions import (
     ArchiveForm,
+    OfferPages,
     PartForm,
     PublishForm,
     VersionPages,
-    checked,
     current,
+    edit,
     is_draft,
     is_published,
     status_badge,
 )
 from billing.models import Addon, AddonVersion
 from billing.plans import addons, publishing
-from ledger.admin.base import BookFilter, Listing
+from ledger.admin.base import BookFilter
 from ledger.admin.display import NOTHING, instant, link
 from ledger.admin.fields import BookField
 from ledger.admin.operations import Done, Operation
@@ -62,14 +64,6 @@ def _create(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
 def _next(request: HttpRequest, row: Addon, given: dict[str, Any]) -> Done:
     version = addons.next_version(addon=row, at=now())
     return Done(message=f"Drafted {version}, a copy of the newest version.", row=version)
-
-
-def _edit(request: HttpRequest, row: AddonVersion, given: dict[str, Any]) -> Done:
-    checked(given, row)
-    given.pop("seen")
-    document = drafts.ADDON.document(drafts.ADDON.whole(row))
-    changed = {**document, **given, "currency": given["currency"].code}
-    return Done(message=f"Changed {row}.", row=drafts.ADDON.replace(row, changed))
 
 
 def _publish(request: HttpRequest, row: AddonVersion, given: dict[str, Any]) -> Done:
@@ -107,7 +101,7 @@ EDIT: Final = Operation(
     explanation="What the whole add-on says; rate cards have their own forms.",
     permission="billing.change_addonversion",
     form=GeneralForm,
-    run=_edit,
+    run=partial(edit, kind=drafts.ADDON),
     applies=is_draft,
 )
 PUBLISH: Final = Operation(
@@ -141,7 +135,7 @@ DISCARD: Final = Operation(
 
 
 @admin.register(Addon)
-class AddonAdmin(Listing):
+class AddonAdmin(OfferPages):
     adding = Operation(
         name="add",
         label="Draft an add-on",
@@ -183,26 +177,6 @@ class AddonAdmin(Listing):
         ]
         columns = ("Version", "Name", "Status", "Currency", "On offer from", "until")
         return {"tables": [Table(title="Versions", columns=columns, rows=rows)]}
-
-    @admin.display(description="name")
-    def title(self, row: Any) -> str:
-        return row.shown.name if row.shown else ""
-
-    @admin.display(description="status")
-    def status(self, row: Any) -> SafeString:
-        return status_badge(row.shown) if row.shown else NOTHING
-
-    @admin.display(description="version")
-    def current(self, row: Any) -> SafeString:
-        return link(row.shown, f"v{row.shown.version}") if row.shown else NOTHING
-
-    @admin.display(description="draft")
-    def draft(self, row: Any) -> SafeString:
-        return link(row.drafted, f"v{row.drafted.version}") if row.drafted else NOTHING
-
-    @admin.display(description="created")
-    def created(self, row: Addon) -> SafeString:
-        return instant(row.created_at)
 
 
 @admin.register(AddonVersion)

@@ -23,6 +23,7 @@ from billing.admin.versions import (
     PublishForm,
     VersionPages,
     checked,
+    edit,
     is_draft,
     is_published,
 )
@@ -100,14 +101,6 @@ class DetachForm(OperationForm):
         )
 
 
-def _edit(request: HttpRequest, row: PlanVersion, given: dict[str, Any]) -> Done:
-    checked(given, row)
-    given.pop("seen")
-    document = drafts.PLAN.document(drafts.PLAN.whole(row))
-    changed = {**document, **given, "currency": given["currency"].code}
-    return Done(message=f"Changed {row}.", row=drafts.PLAN.replace(row, changed))
-
-
 def _publish(request: HttpRequest, row: PlanVersion, given: dict[str, Any]) -> Done:
     at = now()
     since = given["effective_from"] or at
@@ -152,7 +145,7 @@ EDIT: Final = Operation(
     explanation="What the whole plan says; phases and rate cards have their own forms.",
     permission="billing.change_planversion",
     form=GeneralForm,
-    run=_edit,
+    run=partial(edit, kind=drafts.PLAN),
     applies=is_draft,
 )
 PUBLISH: Final = Operation(

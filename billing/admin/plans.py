@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from billing.admin.drafts import CADENCES
-from billing.admin.versions import DocumentForm, current, is_draft, status_badge
+from billing.admin.versions import DocumentForm, OfferPages, current, is_draft, status_badge
 from billing.models import Plan, PlanVersion, Subscription
 from billing.plans import drafting
-from ledger.admin.base import BookFilter, Listing
-from ledger.admin.display import NOTHING, instant, link
+from ledger.admin.base import BookFilter
+from ledger.admin.display import instant, link
 from ledger.admin.fields import AssetField, BookField
 from ledger.admin.operations import Done, Operation
 from ledger.admin.tables import Table, number
@@ -88,7 +88,7 @@ NEXT: Final = Operation(
 
 
 @admin.register(Plan)
-class PlanAdmin(Listing):
+class PlanAdmin(OfferPages):
     adding = Operation(
         name="add",
         label="Draft a plan",
@@ -142,22 +142,6 @@ class PlanAdmin(Listing):
         )  # fmt: skip
         return {"tables": [Table(title="Versions", columns=columns, rows=rows)]}
 
-    @admin.display(description="name")
-    def title(self, row: Any) -> str:
-        return row.shown.name if row.shown else ""
-
-    @admin.display(description="status")
-    def status(self, row: Any) -> SafeString:
-        return status_badge(row.shown) if row.shown else NOTHING
-
-    @admin.display(description="version")
-    def current(self, row: Any) -> SafeString:
-        return link(row.shown, f"v{row.shown.version}") if row.shown else NOTHING
-
-    @admin.display(description="draft")
-    def draft(self, row: Any) -> SafeString:
-        return link(row.drafted, f"v{row.drafted.version}") if row.drafted else NOTHING
-
     @admin.display(description="customers")
     def customers(self, row: Any) -> str:
         return f"{row.subscribers:,}"
@@ -165,10 +149,6 @@ class PlanAdmin(Listing):
     @admin.display(description="only for")
     def own_customer(self, row: Plan) -> SafeString | str:
         return link(row.customer) if row.customer else "everybody"
-
-    @admin.display(description="created")
-    def created(self, row: Plan) -> SafeString:
-        return instant(row.created_at)
 
 
 def _subscribers(which: Q, by: str, at: datetime) -> dict[int, int]:

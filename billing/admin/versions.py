@@ -17,14 +17,15 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
-from billing.admin.drafts import DraftPages, card_url, seen
+from billing.admin.drafts import DraftPages, Kind, card_url, seen
 from billing.admin.forms import draft_document, words
 from billing.admin.forms.rate_card import problems_of
 from billing.models import AddonVersion, PlanVersion
 from billing.plans import versions
 from billing.rating.problems import Problem
 from ledger.admin import operations
-from ledger.admin.display import badge, instant, url
+from ledger.admin.base import Listing
+from ledger.admin.display import NOTHING, badge, instant, link, url
 from ledger.admin.fields import InstantField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.errors import ConflictError, DomainError
@@ -276,6 +277,38 @@ class VersionPages(DraftPages):
     @admin.display(description="until")
     def until(self, row: Any) -> SafeString:
         return instant(row.effective_to)
+
+
+class OfferPages(Listing):
+    """Plans or add-ons, each with the version that is shown for it and its draft, if any."""
+
+    @admin.display(description="name")
+    def title(self, row: Any) -> str:
+        return row.shown.name if row.shown else ""
+
+    @admin.display(description="status")
+    def status(self, row: Any) -> SafeString:
+        return status_badge(row.shown) if row.shown else NOTHING
+
+    @admin.display(description="version")
+    def current(self, row: Any) -> SafeString:
+        return link(row.shown, f"v{row.shown.version}") if row.shown else NOTHING
+
+    @admin.display(description="draft")
+    def draft(self, row: Any) -> SafeString:
+        return link(row.drafted, f"v{row.drafted.version}") if row.drafted else NOTHING
+
+    @admin.display(description="created")
+    def created(self, row: Any) -> SafeString:
+        return instant(row.created_at)
+
+
+def edit(request: HttpRequest, row: Any, given: dict[str, Any], *, kind: Kind) -> Done:
+    """Save what the whole of a draft says."""
+    checked(given, row)
+    given.pop("seen")
+    changed = {**kind.document(kind.whole(row)), **given, "currency": given["currency"].code}
+    return Done(message=f"Changed {row}.", row=kind.replace(row, changed))
 
 
 def checked(form: Mapping[str, Any], version: PlanVersion | AddonVersion) -> None:
