@@ -9,37 +9,19 @@ a zone skipped a whole day (Apia, 30 December 2011), the cycle that would have b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from ledger.durations import Duration, Unit, later
+from ledger.durations import Duration, Unit, cycle_of
 from ledger.errors import InvalidInputError
 from ledger.money import WIDE
 from ledger.periods import Period
 
+__all__ = ["check_cadence", "cycle_of", "cycles_of", "fee", "fits", "round_share"]
+
 _SHORTEST: Final = Duration(3600, Unit.SECOND)
-_MONTHS: Final = 12
-
-
-def cycle_of(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> Period:
-    """
-    Return the cycle that holds ``instant``.
-
-    >>> from ledger.durations import parse
-    >>> anchor = datetime(2024, 1, 31, tzinfo=UTC)
-    >>> cycle = cycle_of(datetime(2024, 3, 5, tzinfo=UTC), anchor, parse("cadence", "P1M"), UTC)
-    >>> f"{cycle.starts_at:%d.%m.} – {cycle.ends_at:%d.%m.}"
-    '29.02. – 31.03.'
-    """
-    instant = instant.astimezone(UTC)
-    step = _guess(instant, anchor, cadence, zone)
-    while later(anchor, cadence, zone, steps=step) > instant:
-        step -= 1
-    while (ends_at := later(anchor, cadence, zone, steps=step + 1)) <= instant:
-        step += 1
-    return Period(later(anchor, cadence, zone, steps=step), ends_at)
 
 
 def cycles_of(span: Period, anchor: datetime, cadence: Duration, zone: tzinfo) -> Iterator[Period]:
@@ -95,14 +77,3 @@ def round_share(amount: Decimal, share: Fraction, exponent: int) -> Decimal:
     whole, rest = divmod(abs(units), 1)
     count = whole + (rest >= Fraction(1, 2))
     return Decimal(-count if units < 0 else count).scaleb(-exponent, WIDE)
-
-
-def _guess(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> int:
-    """Return a step near the one that holds the instant."""
-    if cadence.unit is Unit.SECOND:
-        return (instant - anchor) // timedelta(seconds=cadence.count)
-    here = instant.astimezone(zone).replace(tzinfo=None)
-    origin = anchor.astimezone(zone).replace(tzinfo=None)
-    if cadence.unit is Unit.DAY:
-        return (here - origin) // timedelta(days=cadence.count)
-    return ((here.year - origin.year) * _MONTHS + here.month - origin.month) // cadence.count

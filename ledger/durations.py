@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from ledger.errors import InvalidInputError
-from ledger.periods import at_wall_clock, months_from
+from ledger.periods import Period, at_wall_clock, months_from
 
 _FORM: Final = re.compile(
     r"P(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?"
@@ -140,5 +140,36 @@ def later(anchor: datetime, duration: Duration, zone: tzinfo, *, steps: int = 1)
     return anchor.astimezone(UTC) + timedelta(seconds=count)
 
 
+def cycle_of(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> Period:
+    """
+    Return the period that holds ``instant``, of those one cadence long counted from ``anchor``.
+
+    They reach both ways, follow each other without gap or overlap, and never drift.
+
+    >>> anchor = datetime(2024, 1, 31, tzinfo=UTC)
+    >>> cycle = cycle_of(datetime(2024, 3, 5, tzinfo=UTC), anchor, parse("cadence", "P1M"), UTC)
+    >>> f"{cycle.starts_at:%d.%m.} – {cycle.ends_at:%d.%m.}"
+    '29.02. – 31.03.'
+    """
+    instant = instant.astimezone(UTC)
+    step = _guess(instant, anchor, cadence, zone)
+    while later(anchor, cadence, zone, steps=step) > instant:
+        step -= 1
+    while (ends_at := later(anchor, cadence, zone, steps=step + 1)) <= instant:
+        step += 1
+    return Period(later(anchor, cadence, zone, steps=step), ends_at)
+
+
 def _parts(*numbers: tuple[int, str]) -> str:
     return "".join(f"{number}{letter}" for number, letter in numbers if number)
+
+
+def _guess(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> int:
+    """Return a step near the one that holds the instant."""
+    if cadence.unit is Unit.SECOND:
+        return (instant - anchor) // timedelta(seconds=cadence.count)
+    here = instant.astimezone(zone).replace(tzinfo=None)
+    origin = anchor.astimezone(zone).replace(tzinfo=None)
+    if cadence.unit is Unit.DAY:
+        return (here - origin) // timedelta(days=cadence.count)
+    return ((here.year - origin.year) * _MONTHS + here.month - origin.month) // cadence.count
