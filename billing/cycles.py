@@ -63,6 +63,7 @@ def fee(amount: Decimal, full: Period, covered: Period, exponent: int) -> Decima
 
     The share is by the time that really passes; the fee is rounded once, half away from zero.
 
+    >>> from datetime import UTC
     >>> january = Period(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
     >>> first = Period(january.starts_at, datetime(2024, 1, 2, tzinfo=UTC))
     >>> fee(Decimal(10), january, first, 2)

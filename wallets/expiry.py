@@ -20,7 +20,7 @@ from ledger import bulk, chart
 from ledger.money import text
 from ledger.moves import Move, Posting
 from wallets import counterparts
-from wallets.grants import source_of
+from wallets.issuing import source_of
 from wallets.models import CreditGrant
 
 _CHUNK: Final = 500

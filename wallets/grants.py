@@ -8,14 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from ledger import bulk, chart
+from ledger import bulk
 from ledger.errors import IdempotencyConflictError, InvalidInputError
-from ledger.models import Asset, Customer, Entry, Transaction
+from ledger.models import Asset, Customer
 from ledger.money import ZERO, exact
 from ledger.moves import Move, Posting
-from wallets import counterparts, overdraft
+from wallets import issuing, overdraft
 from wallets.errors import GrantClosedError
 from wallets.models import CreditGrant, Wallet
 
@@ -65,6 +65,8 @@ def issue(
     feature_keys: Collection[str] = (),
     cost_basis: Decimal | None = None,
     name: str = "",
+    parent: CreditGrant | None = None,
+    reason: str = "",
 ) -> CreditGrant:
     """
     Put a block of credit into a wallet, once per wallet and key, and return it.
@@ -72,7 +74,8 @@ def issue(
     It pays for usage from ``effective_at`` (by default ``at``, when it is issued) until
     ``expires_at``. If nothing restricts it and it is effective by ``at``, it first covers the
     overdraft of the wallet's customer in that asset. ``amount`` is in the wallet's asset. Issuing
-    the same again changes nothing, whatever the clock or the name says.
+    the same again changes nothing, whatever the clock or the name says. What is added to another
+    grant names it as ``parent``, and why in ``reason``.
 
     Raises:
         InvalidInputError: an amount not above zero, a life that ends before it starts, …
@@ -101,9 +104,10 @@ def issue(
                 raise IdempotencyConflictError(key=key)
             return first
         terms.check(wallet.asset, at)
-        grant = _open(wallet, key, terms, name, at)
-        _post(grant, at)
-    return grant
+        draft = terms.draft(wallet, key, at, name=name, parent=parent, reason=reason)
+        owing = overdraft.accounts_of([draft.owner.payer]) if draft.may_cover(at) else {}
+        debts = overdraft.debts(owing, bulk.lock(owing.values())) if owing else {}
+        return issuing.issue([draft], at=at, debts=debts)[0]
 
 
 def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -> CreditGrant:
@@ -130,7 +134,7 @@ def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -
         if unused:
             move = Move(
                 debit=grant.account_id,
-                credit=source_of([grant.pk])[grant.pk],
+                credit=issuing.source_of([grant.pk])[grant.pk],
                 amount=unused,
                 source_id=grant.pk,
             )
@@ -150,26 +154,6 @@ def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -
         grant.voided_at = at
         grant.save(update_fields=["voided_at"])
     return grant
-
-
-def source_of(grant_ids: Collection[int]) -> dict[int, int]:
-    """Return the account of the book that each grant's value came from, by its first entry."""
-    keys = [posting_key(grant_id) for grant_id in grant_ids]
-    books = CreditGrant.objects.filter(pk__in=grant_ids).values("wallet__customer__book_id")
-    issued = Transaction.objects.filter(book_id__in=books, key__in=keys)
-    first_entries = Entry.objects.filter(
-        pk__in=[head + 1 for head in issued.values_list("pk", flat=True)]
-    )
-    return {
-        grant_id: account_id
-        for grant_id, account_id in first_entries.values_list("source_id", "debit_account_id")
-        if grant_id is not None
-    }
-
-
-def posting_key(grant_id: int) -> str:
-    """Return the key of the transaction that issued a grant."""
-    return f"grant:{grant_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +179,31 @@ class _Terms:
             and self.cost_basis == grant.cost_basis
         )
 
+    def draft(
+        self,
+        wallet: Wallet,
+        key: str,
+        at: datetime,
+        *,
+        name: str,
+        parent: CreditGrant | None,
+        reason: str,
+    ) -> issuing.Draft:
+        return issuing.Draft(
+            owner=issuing.owner_of(wallet),
+            key=key,
+            amount=self.amount,
+            funding=self.funding,
+            priority=self.priority,
+            effective_at=self.effective_at or at,
+            expires_at=self.expires_at,
+            feature_keys=self.feature_keys,
+            cost_basis=self.cost_basis,
+            name=name,
+            parent_id=parent.pk if parent else None,
+            reason=reason,
+        )
+
     def check(self, asset: Asset, at: datetime) -> None:
         if not exact(self.amount, asset.scale) > 0:
             raise _refused("amount", self.amount, "grant more than zero")
@@ -206,68 +215,6 @@ class _Terms:
             raise _refused("expires_at", self.expires_at, "let it end after it starts")
         if self.cost_basis is not None and exact(self.cost_basis, COST_SCALE) < 0:
             raise _refused("cost_basis", self.cost_basis, "use zero or more")
-
-
-def _open(wallet: Wallet, key: str, terms: _Terms, name: str, at: datetime) -> CreditGrant:
-    grant_id = _next_id()
-    lot = chart.Spec(
-        wallet.customer.book_id, wallet.customer_id, "credit_lot", wallet.asset_id, str(grant_id)
-    )
-    return CreditGrant.objects.create(
-        id=grant_id,
-        wallet=wallet,
-        key=key,
-        account_id=chart.accounts([lot], at=at)[lot],
-        amount=terms.amount,
-        funding=terms.funding,
-        priority=terms.priority,
-        effective_at=terms.effective_at or at,
-        expires_at=terms.expires_at,
-        feature_keys=terms.feature_keys,
-        cost_basis=terms.cost_basis,
-        name=name,
-        created_at=at,
-    )
-
-
-def _post(grant: CreditGrant, at: datetime) -> None:
-    wallet = grant.wallet
-    book_id = wallet.customer.book_id
-    purpose = counterparts.source(kind=wallet.asset.kind, funding=grant.funding)
-    source = chart.Spec(book_id, None, purpose, wallet.asset_id)
-    moves = [
-        Move(
-            debit=chart.accounts([source], at=at)[source],
-            credit=grant.account_id,
-            amount=grant.amount,
-            # Backdated credit was there when the usage that it pays for happened.
-            effective_at=min(at, grant.effective_at),
-            source_id=grant.pk,
-        )
-    ]
-    if overdraft.may_cover(grant, at):
-        debt = overdraft.lock_debt(wallet.customer_id, wallet.asset_id)
-        if debt is not None:
-            moves.append(debt.cover(grant, grant.amount, at))
-    bulk.post(
-        postings=[
-            Posting(
-                book_id=book_id,
-                kind="grant",
-                key=posting_key(grant.pk),
-                effective_at=min(at, grant.effective_at),
-                moves=moves,
-                memo=grant.name,
-            )
-        ]
-    )
-
-
-def _next_id() -> int:
-    # Known before the row is: the lot's account carries it.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('wallets_creditgrant', 'id'))")
-        return int(cursor.fetchone()[0])
 
 
 def _refused(field: str, value: object, remedy: str) -> InvalidInputError:

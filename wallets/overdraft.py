@@ -7,11 +7,11 @@ grant at once, credit that becomes effective later (or that usage had no claim t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from django.db import connection, transaction
 
@@ -25,25 +25,45 @@ from wallets.models import CreditGrant
 PURPOSE: Final = "overdraft"
 
 
-@dataclass(frozen=True, slots=True)
+class Payer(NamedTuple):
+    """Who owes what it used beyond its credit, and in which asset."""
+
+    customer_id: int
+    asset_id: int
+
+
+@dataclass(slots=True)
 class Debt:
-    """What a customer owes beyond its credit in one asset, read under lock."""
+    """What a customer owes beyond its credit in one asset, read under lock; covering lowers it."""
 
     account_id: int
     amount: Decimal
 
     def cover(self, grant: CreditGrant, available: Decimal, at: datetime) -> Move:
         """Return the move that pays the debt from a lot, as far as ``available`` goes."""
+        part = min(self.amount, available)
+        self.amount = subtract(self.amount, part)
         return Move(
             debit=grant.account_id,
             credit=self.account_id,
-            amount=min(self.amount, available),
+            amount=part,
             effective_at=at,
             source_id=grant.pk,
         )
 
 
-def may_cover(grant: CreditGrant, at: datetime) -> bool:
+class Terms(Protocol):
+    """What decides whether credit may cover overdrafts: a grant has it, and a draft of one."""
+
+    @property
+    def feature_keys(self) -> Sequence[str]: ...
+    @property
+    def effective_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+
+
+def may_cover(grant: Terms, at: datetime) -> bool:
     """Say whether a grant covers overdrafts at an instant: effective then, for any feature."""
     return (
         not grant.feature_keys
@@ -52,18 +72,31 @@ def may_cover(grant: CreditGrant, at: datetime) -> bool:
     )
 
 
-def lock_debt(customer_id: int, asset_id: int) -> Debt | None:
-    """Lock what a customer owes in an asset, and return it; None if it owes nothing."""
-    account = (
-        Account.objects.filter(customer_id=customer_id, asset_id=asset_id, purpose=PURPOSE)
-        .values_list("pk", flat=True)
-        .first()
-    )
-    if account is None:
-        return None
-    funds = bulk.lock([account])[account]
-    owed = subtract(funds.debits, funds.credits)
-    return Debt(account, owed) if owed > 0 else None
+def accounts_of(payers: Collection[Payer]) -> dict[Payer, int]:
+    """Return the overdraft accounts of those who have one; lock them to know what they owe."""
+    if not payers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNTS, [*map(list, zip(*payers, strict=True)), PURPOSE])
+        return {Payer(row[0], row[1]): row[2] for row in cursor.fetchall()}
+
+
+def debts(accounts: Mapping[Payer, int], funds: Mapping[int, bulk.Funds]) -> dict[Payer, Debt]:
+    """Return what is owed on these accounts, by what their locked balances say."""
+    owed = {
+        payer: Debt(account_id, subtract(funds[account_id].debits, funds[account_id].credits))
+        for payer, account_id in accounts.items()
+    }
+    return {payer: debt for payer, debt in owed.items() if debt.amount > ZERO}
+
+
+_ACCOUNTS: Final = """
+    SELECT a.customer_id, a.asset_id, a.id
+    FROM unnest(%s::bigint[], %s::bigint[]) AS p (customer_id, asset_id)
+    JOIN ledger_customer c ON c.id = p.customer_id
+    JOIN ledger_account a ON a.book_id = c.book_id AND a.customer_id = c.id
+         AND a.asset_id = p.asset_id AND a.purpose = %s
+"""
 
 
 def settle(*, at: datetime, customer_id: int | None = None) -> int:

@@ -19,7 +19,7 @@ from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table
 from ledger.ids import LINES
 from ledger.models import Transaction
-from wallets import grants, summary
+from wallets import grants, issuing, summary
 from wallets.admin import figures, states
 from wallets.models import CreditGrant
 
@@ -121,7 +121,7 @@ class CreditGrantAdmin(Listing):
 
     @admin.display(description="issued by")
     def posting(self, row: CreditGrant) -> SafeString:
-        key = grants.posting_key(row.pk)
+        key = issuing.posting_key(row.pk)
         book_id = row.wallet.customer.book_id
         return link(Transaction.objects.filter(book_id=book_id, key=key).first())
 
