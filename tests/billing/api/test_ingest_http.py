@@ -8,52 +8,14 @@ from django.db import connection
 
 from billing.api import ingest as view
 from billing.metering import accruals, claims, writing
-from billing.models import DeadLetter, UnattributedEvent, UsageEvent
+from billing.models import DeadLetter, UsageEvent
 from ledger import bulk
 from tests import factories
 from tests.api import Api, code
-from tests.billing.scene import event, new_scene
+from tests.billing.api.sending import BATCH, BINARY, LINES, ONE, batch, counts, kept
+from tests.billing.scene import event
 
 pytestmark = pytest.mark.django_db
-
-ONE = "application/cloudevents+json"
-BATCH = "application/cloudevents-batch+json"
-LINES = "application/x-ndjson"
-COUNTED = ("accepted", "duplicate", "conflicting", "unattributed", "rejected")
-
-
-@pytest.fixture
-def scene():
-    found = new_scene()
-    found.meter()
-    return found
-
-
-@pytest.fixture
-def post(scene):
-    """Return a function that posts a body with a key that may ingest."""
-    api = Api(scene.book, scopes=["ingest"])
-
-    def send(body, content_type=BATCH, **headers):
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return api.send("post", "events", body, content_type=content_type, headers=names)
-
-    return send
-
-
-def batch(*written):
-    return b"[" + b",".join(written) + b"]"
-
-
-def counts(response):
-    return {name: response.json()[name] for name in COUNTED if response.json()[name]}
-
-
-def kept():
-    """Count what is on record of all that was sent, but for repetitions."""
-    letters = sum(DeadLetter.objects.values_list("times", flat=True))
-    return letters + UsageEvent.objects.count() + UnattributedEvent.objects.count()
-
 
 # --- What may be sent -------------------------------------------------------------------
 
@@ -85,9 +47,6 @@ def test_events_come_in_every_content_mode(post, content_type, body, accepted):
         "unmetered": 0,
         "rows": [],
     }
-
-
-BINARY = {"ce_id": "one", "ce_source": "s", "ce_type": "call", "ce_subject": "api"}
 
 
 def test_binary_mode_takes_attributes_from_headers(scene, post):

@@ -11,52 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.metering import history
-from billing.models import DeadLetter, UnattributedEvent, UsageEvent
-from tests.api import Api, code
-from tests.billing.scene import event, new_scene
+from billing.models import DeadLetter, UsageEvent
+from tests.api import code
+from tests.billing.api.sending import BATCH, BINARY, LINES, ONE, batch, counts, kept
+from tests.billing.scene import event
 
 pytestmark = pytest.mark.django_db
-
-ONE = "application/cloudevents+json"
-BATCH = "application/cloudevents-batch+json"
-LINES = "application/x-ndjson"
-COUNTED = ("accepted", "duplicate", "conflicting", "unattributed", "rejected")
-
-
-@pytest.fixture
-def scene():
-    found = new_scene()
-    found.meter()
-    return found
-
-
-@pytest.fixture
-def post(scene):
-    """Return a function that posts a body with a key that may ingest."""
-    api = Api(scene.book, scopes=["ingest"])
-
-    def send(body, content_type=BATCH, **headers):
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return api.send("post", "events", body, content_type=content_type, headers=names)
-
-    return send
-
-
-def batch(*written):
-    return b"[" + b",".join(written) + b"]"
-
-
-def counts(response):
-    return {name: response.json()[name] for name in COUNTED if response.json()[name]}
-
-
-def kept():
-    """Count what is on record of all that was sent, but for repetitions."""
-    letters = sum(DeadLetter.objects.values_list("times", flat=True))
-    return letters + UsageEvent.objects.count() + UnattributedEvent.objects.count()
-
-
-BINARY = {"ce_id": "one", "ce_source": "s", "ce_type": "call", "ce_subject": "api"}
 
 
 GOOD = {"specversion": "1.0", "source": "s", "type": "call", "subject": "api"}
