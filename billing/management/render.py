@@ -15,7 +15,8 @@ from rich.text import Text
 
 from billing.models import Charge
 from billing.reports import overview, subscriptions
-from billing.reports.overview import MarginRow, Overview, PostpaidRow, WalletRow
+from billing.reports.margins import MarginRow
+from billing.reports.overview import Overview, PostpaidRow, WalletRow
 from billing.reports.subscriptions import SubscriptionRow
 from ledger.balances import TrialRow
 from ledger.models import Asset, Book
@@ -30,7 +31,7 @@ _CENT: Final = Decimal("0.01")
 
 def render_overview(book: Book, console: Console, *, at: datetime) -> None:
     """
-    Print wallets, postpaid accounts, revenue and cost by model, and the trial balance of a book.
+    Print wallets, postpaid accounts, revenue and cost, and the trial balance of a book.
 
     The lives of grants are judged at ``at``.
 
@@ -124,18 +125,24 @@ def postpaid(rows: Sequence[PostpaidRow]) -> Table:
 
 
 def margins(rows: Sequence[MarginRow]) -> Table:
-    """Show what models earned and cost."""
+    """Show what usage earned and cost: by meter, by model where that is told apart, all in all."""
     table = _table(
-        "Revenue and provider cost by model",
-        "model",
+        "Revenue and provider cost of usage",
+        "meter",
+        "for",
         "asset",
         numbers=["revenue", "provider cost", "margin", "%"],
     )
     totals: dict[str, MarginRow] = {}
-    for row in rows:
-        total = totals.setdefault(row.asset, MarginRow(model="all", asset=row.asset))
-        total.revenue, total.cost = add(total.revenue, row.revenue), add(total.cost, row.cost)
-        table.add_row(*_margin(row))
+    for (meter, asset), parts in _grouped(rows).items():
+        whole = MarginRow(meter=meter, model="all", asset=asset)
+        total = totals.setdefault(asset, MarginRow(meter="all", model="", asset=asset))
+        for row in parts:
+            whole.revenue, whole.cost = add(whole.revenue, row.revenue), add(whole.cost, row.cost)
+            table.add_row(*_margin(row))
+        total.revenue, total.cost = add(total.revenue, whole.revenue), add(total.cost, whole.cost)
+        if len(parts) > 1:
+            table.add_row(*_margin(whole), style="bold")
     for _, total in sorted(totals.items()):
         table.add_section()
         table.add_row(*_margin(total), style="bold")
@@ -204,7 +211,14 @@ def _margin(row: MarginRow) -> list[str]:
     percent = row.margin_percent
     written = "" if percent is None else f"{percent:.1f}"
     figures = (amount(value) for value in (row.revenue, row.cost, row.margin))
-    return [row.model, row.asset, *figures, written]
+    return [row.meter, row.model, row.asset, *figures, written]
+
+
+def _grouped(rows: Iterable[MarginRow]) -> dict[tuple[str, str], list[MarginRow]]:
+    grouped: dict[tuple[str, str], list[MarginRow]] = defaultdict(list)
+    for row in rows:
+        grouped[row.meter, row.asset].append(row)
+    return grouped
 
 
 def _table(title: str, *texts: str, numbers: Iterable[str]) -> Table:

@@ -41,11 +41,13 @@ def test_tables_end_with_what_verify_says(replay):
 def test_revenue_is_tokens_by_price(replay):
     replay()
 
-    [row] = overview.margins(book=Book.objects.get(key="trace"))
+    sent, received = overview.margins(book=Book.objects.get(key="trace"))
 
-    assert row.model == "code"
-    assert row.revenue == 500 * (1000 * Decimal(3) + 100 * Decimal(15)) / 1_000_000
-    assert row.cost == 500 * (1000 * Decimal("1.8") + 100 * Decimal(9)) / 1_000_000
+    assert {sent.model, received.model} == {"code"}
+    assert sent.revenue == 500 * 1000 * Decimal(3) / 1_000_000
+    assert received.revenue == 500 * 100 * Decimal(15) / 1_000_000
+    assert sent.cost == 500 * 1000 * Decimal("1.8") / 1_000_000
+    assert received.cost == 500 * 100 * Decimal(9) / 1_000_000
 
 
 def test_running_it_again_changes_nothing(replay):
