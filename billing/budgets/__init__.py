@@ -1,0 +1,1 @@
+"""How much a customer and all below it may spend per period."""
