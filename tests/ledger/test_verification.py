@@ -1,30 +1,18 @@
 """Verification passes on what the ledger wrote, and names whatever was changed past it."""
 
-import json
-from decimal import Decimal
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.core.management import call_command
+from django.db import connection
 
-from ledger import chart, posting, sealing, verification
+from ledger import sealing, verification
 from ledger.errors import NotFoundError
 from ledger.models import Balance, Entry, Seal
-from ledger.moves import Move
-from tests.factories import NOON
 from tests.ledger import journal
+from tests.ledger.tampering import as_owner, checks, first_entry, found, sealed_scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-TABLES = [
-    "ledger_entry",
-    "ledger_delta",
-    "ledger_transaction",
-    "ledger_receipt",
-    "ledger_seal",
-    "ledger_account",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -35,49 +23,7 @@ def _ledger_alone(settings):
 
 @pytest.fixture
 def scene():
-    """Return a ledger with several seals, folded and unfolded rows, and a partial reversal."""
-    scene = journal.scene()
-    scene.top_up(1000)
-    scene.post([Move(scene.lot.pk, scene.revenue.pk, Decimal(n)) for n in range(1, 6)])
-    scene.consume(3)
-    journal.fold()
-    journal.seal()
-    used = scene.use(50)
-    posting.reverse(
-        transaction=used, key="undo", effective_at=NOON, amounts={used.pk + 1: Decimal(20)}
-    )
-    journal.seal()
-    scene.use(7)
-    return scene
-
-
-def as_owner(sql, *parameters):
-    """Write past the application: every trigger off, the constraints' too."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'"
-        )
-        always = cursor.fetchall()
-        for table in TABLES:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-        cursor.execute(sql, parameters)
-        assert cursor.rowcount != 0, "nothing was tampered with"
-        for table in TABLES:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
-        for table, trigger in always:
-            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
-
-
-def found():
-    return {(each.check, str(each)) for each in verification.verify().disagreements}
-
-
-def checks():
-    return {each.check for each in verification.verify().disagreements}
-
-
-def first_entry():
-    return Entry.objects.order_by("id").first()
+    return sealed_scene()
 
 
 def test_what_the_ledger_wrote_is_clean(scene):
@@ -408,35 +354,3 @@ def test_packages_above_register_their_checks(settings):
     settings.LEDGER_CHECKS = [f"{__name__}.extra_check"]
 
     assert found() == {("extra", "book None: is odd")}
-
-
-def test_the_command_tells_what_it_recomputed(scene, tmp_path):
-    head = tmp_path / "head"
-    call_command("export_head", output=head)
-    out = StringIO()
-    call_command("verify_ledger", head=str(head), stdout=out)
-
-    assert "6 transactions, 10 entries" in out.getvalue()
-    assert "agrees with itself" in out.getvalue()
-
-
-def test_the_command_fails_naming_the_first_disagreement(scene):
-    entry = first_entry()
-    as_owner("UPDATE ledger_entry SET amount = 999 WHERE id = %s", entry.pk)
-    out = StringIO()
-
-    with pytest.raises(CommandError, match=f"transaction {entry.transaction_id}.*digest"):
-        call_command("verify_ledger", "--json", stdout=out)
-    assert json.loads(out.getvalue())["is_clean"] is False
-
-
-def test_the_command_refuses_a_book_that_is_none():
-    chart.forget()
-    with pytest.raises(CommandError, match="no book 'none'"):
-        call_command("verify_ledger", book="none")
-
-
-def test_the_application_may_verify(scene):
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL ROLE meterbook_app")
-        assert verification.verify().is_clean
