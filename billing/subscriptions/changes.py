@@ -14,6 +14,9 @@ from functools import cached_property
 from typing import Any, Final, Literal, Required, TypedDict
 from zoneinfo import ZoneInfo
 
+from django.db.models import F, Value
+from django.db.models.functions import Least
+
 from billing.models import Subscription, SubscriptionEvent
 from billing.subscriptions.history import WITHDRAWING, Event, Kind
 from billing.subscriptions.loading import Catalogue
@@ -168,9 +171,14 @@ def settle(desk: Desk, effective_at: datetime, at: datetime) -> None:
         )
     subscription.plan_version_id = timeline.stretch_at(at).offer.id
     subscription.ends_at = timeline.ends_at
-    # Too early does no harm: whoever looks then finds nothing, and what is due next.
+    # Too early does no harm: whoever looks then finds nothing, and what is due next. Late usage
+    # may have moved it since it was read: ingest locks the row, and not the customer.
     subscription.due_at = min(subscription.due_at or effective_at, effective_at)
-    subscription.save(update_fields=["plan_version", "ends_at", "due_at"])
+    Subscription.objects.filter(pk=subscription.pk).update(
+        plan_version_id=subscription.plan_version_id,
+        ends_at=subscription.ends_at,
+        due_at=Least(F("due_at"), Value(effective_at)),  # of none and an instant, the instant
+    )
 
 
 def catch_up(*, subscription: Subscription, at: datetime) -> Subscription:
