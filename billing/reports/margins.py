@@ -83,7 +83,10 @@ def _sums(book: Book) -> list[_Sum]:
         book=book, customer=None, purpose__in=[_REVENUE, _COST]
     ).values_list("purpose", "asset__code", "discriminator", "pk")
     present = balances.now(number for *_, number in accounts)
-    return [_Sum(*named, present[number].settled) for *named, number in accounts]
+    return [
+        _Sum(purpose, asset, named, present[number].settled)
+        for purpose, asset, named, number in accounts
+    ]
 
 
 def _places(book: Book, sums: Iterable[_Sum]) -> dict[str, _Place]:
