@@ -12,7 +12,10 @@ from django.db.migrations.executor import MigrationExecutor
 class Command(BaseCommand):
     """``manage.py prepare``"""
 
-    help = "Start the database if it is ours, migrate it, install the broker, collect static files."
+    help = (
+        "Start the database if it is ours, migrate it, install the broker, take the price list of"
+        " language models that is installed, collect static files."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,5 +29,6 @@ class Command(BaseCommand):
             self.stdout.write("Migrating the database …")
             call_command("migrate", interactive=False, verbosity=0)
         call_command("install_broker", verbosity=0, stdout=self.stdout)
+        call_command("refresh_costs", stdout=self.stdout)
         if not no_static and not settings.WHITENOISE_USE_FINDERS:
             call_command("collectstatic", interactive=False, verbosity=0)
