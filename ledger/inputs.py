@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ledger.errors import InvalidInputError
 
@@ -78,3 +79,17 @@ def choice(field: str, value: str, options: Iterable[str]) -> str:
     if value not in (known := list(options)):
         raise InvalidInputError(field=field, value=value, remedy=f"use one of {', '.join(known)}")
     return value
+
+
+def time_zone(field: str, value: str) -> ZoneInfo:
+    """
+    Return a time zone by its name.
+
+    Raises:
+        InvalidInputError: there is none of that name.
+    """
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        remedy = "use a name like Europe/Berlin"
+        raise InvalidInputError(field=field, value=value, remedy=remedy) from None

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import moneyed
 from django.db import connection, transaction
@@ -47,7 +46,7 @@ def create_book(
         key=inputs.slug("key", key),
         name=inputs.name("name", name),
         base_currency=base_currency,
-        time_zone=_time_zone(time_zone),
+        time_zone=inputs.time_zone("time_zone", time_zone).key,
         tax_ids=_tax_ids(tax_ids or {}),
         created_at=at,
     )
@@ -222,15 +221,6 @@ def _currency_name(field: str, code: str) -> str:
     except moneyed.CurrencyDoesNotExist:
         raise InvalidInputError(
             field=field, value=code, remedy="use a code of ISO 4217, like USD"
-        ) from None
-
-
-def _time_zone(value: str) -> str:
-    try:
-        return ZoneInfo(value).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInputError(
-            field="time_zone", value=value, remedy="use a name like Europe/Berlin"
         ) from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from billing.models import Contract, Feature
 from ledger import durations, inputs
@@ -66,7 +66,7 @@ def create(
         IdempotencyConflictError: the key stands for another contract.
     """
     length = durations.parse("ramp", ramp)
-    zone = _zone(time_zone or customer.book.time_zone)
+    zone = inputs.time_zone("time_zone", time_zone or customer.book.time_zone)
     wanted = Contract(
         book_id=customer.book_id,
         customer=customer,
@@ -150,11 +150,3 @@ def _features(customer: Customer, keys: Collection[str]) -> list[str]:
         remedy = "name features of the catalogue, or none for all usage"
         raise InvalidInputError(field="feature_keys", value=min(unknown), remedy=remedy)
     return wanted
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        remedy = "name a zone of the IANA database, like Europe/Berlin"
-        raise InvalidInputError(field="time_zone", value=name, remedy=remedy) from None

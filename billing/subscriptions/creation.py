@@ -7,7 +7,6 @@ from datetime import datetime
 from json import loads
 from typing import Any, Unpack
 from uuid import uuid4
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 
@@ -18,7 +17,7 @@ from billing.subscriptions.history import Kind
 from billing.subscriptions.loading import Catalogue
 from billing.subscriptions.offers import Document
 from ledger import inputs
-from ledger.errors import IdempotencyConflictError, InvalidInputError
+from ledger.errors import IdempotencyConflictError
 from ledger.metadata import canonical
 from ledger.models import Customer
 
@@ -73,7 +72,7 @@ def create(
             asset_id=plan.asset_id,
             billing_anchor=billing_anchor or from_,
             billing_cadence=plan.billing_cadence,
-            time_zone=_zone(time_zone or customer.book.time_zone),
+            time_zone=inputs.time_zone("time_zone", time_zone or customer.book.time_zone).key,
             settlement_mode=_settlement(settlement_mode, plan),
             proration=_proration(proration, plan),
             starts_at=from_,
@@ -148,14 +147,6 @@ def _request(
 
 def _own_key() -> str:
     return f"subscription:{uuid4()}"
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        remedy = "use a name like Europe/Berlin"
-        raise InvalidInputError(field="time_zone", value=name, remedy=remedy) from None
 
 
 def _settlement(wanted: str, plan: PlanVersion) -> str:
