@@ -32,6 +32,11 @@ class Migration(migrations.Migration):
             name='origin',
             field=models.CharField(blank=True, default='', max_length=100),
         ),
+        migrations.AddField(
+            model_name='wallet',
+            name='after_expiry',
+            field=models.CharField(choices=[('breakage', 'Breakage'), ('reopen', 'Reopen')], default='breakage', max_length=10),
+        ),
         migrations.CreateModel(
             name='Alert',
             fields=[
@@ -148,6 +153,7 @@ class Migration(migrations.Migration):
                 ('cadence', models.CharField(max_length=40)),
                 ('anchor', models.DateTimeField()),
                 ('time_zone', models.CharField(max_length=64)),
+                ('cost_basis', models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
                 ('lifetime', models.CharField(blank=True, default='', max_length=40)),
                 ('rollover_minimum', models.DecimalField(decimal_places=12, default=0, max_digits=38)),
                 ('rollover_maximum', models.DecimalField(decimal_places=12, default=0, max_digits=38)),

@@ -29,6 +29,8 @@ class GrantSchedule(models.Model):
     cadence = models.CharField(max_length=40)  # ISO 8601
     anchor = models.DateTimeField()
     time_zone = models.CharField(max_length=64)
+    # Money paid per unit of the asset, in the book's base currency.
+    cost_basis = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
     # ISO 8601; empty: when the next occurrence comes.
     lifetime = models.CharField(max_length=40, blank=True, default="")
     rollover_minimum = models.DecimalField(max_digits=38, decimal_places=12, default=0)

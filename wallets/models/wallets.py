@@ -16,6 +16,12 @@ class Wallet(models.Model):
     A shared wallet also pays for what the customer's descendants use.
     """
 
+    class AfterExpiry(models.TextChoices):
+        """What becomes of credit that a correction returns to a lot that was closed meanwhile."""
+
+        BREAKAGE = "breakage"  # it has expired, like the rest of the lot
+        REOPEN = "reopen"  # it lives once more, as long as the lot did
+
     id = models.BigAutoField(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="wallets")
     asset = models.ForeignKey(Asset, models.PROTECT, related_name="+")
@@ -24,6 +30,9 @@ class Wallet(models.Model):
     is_shared = models.BooleanField(default=False)
     # Where it comes from, for who owns it: "entitlement:<number>"; then it is a limit, not money.
     origin = models.CharField(max_length=100, blank=True, default="")
+    after_expiry = models.CharField(
+        max_length=10, choices=AfterExpiry.choices, default=AfterExpiry.BREAKAGE
+    )
     created_at = models.DateTimeField()
 
     class Meta:
