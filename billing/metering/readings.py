@@ -39,8 +39,8 @@ def of(meter: Meter, dimensions: Sequence[str]) -> Reading:
         "meter": meter.pk,
     }
     labels = "".join(
-        f", billing_label({_at(meter.dimensions[name], f'd{place}_', parameters)}) AS d{place}"
-        for place, name in enumerate(dimensions)
+        f", {label} AS d{place}"
+        for place, label in enumerate(labels_of(meter, dimensions, parameters))
     )
     value, counted = "1::numeric", "''"
     if meter.aggregation == UNIQUE:
@@ -51,6 +51,14 @@ def of(meter: Meter, dimensions: Sequence[str]) -> Reading:
         _SELECT.replace("LABELS", labels).replace("VALUE", value).replace("COUNTED", counted),
         parameters,
     )
+
+
+def labels_of(meter: Meter, dimensions: Sequence[str], parameters: dict[str, Any]) -> list[str]:
+    """Return what reads each of these dimensions from an event ``e``, and add its parameters."""
+    return [
+        f"billing_label({_at(meter.dimensions[name], f'd{place}_', parameters)})"
+        for place, name in enumerate(dimensions)
+    ]
 
 
 def _at(path: str, prefix: str, parameters: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ posted beside them. Corrections are entries at the time of what they correct, so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -26,7 +27,7 @@ MOST_ROWS: Final = 10_000
 SUBJECT: Final = "subject"
 CUSTOMER: Final = "customer_id"
 _MOST_GROUPS: Final = 100_000  # before filters
-_DIGITS: Final = 18  # of a customer's id
+_ID: Final = re.compile("[0-9]{1,18}")
 _EQUALS: Final = frozenset({"eq", "in"})
 
 
@@ -145,9 +146,7 @@ def _customers(condition: Mapping[str, Any] | None) -> list[int] | None:
     if condition is None:
         return None
     named = [condition["eq"]] if "eq" in condition else condition["in"]
-    return [
-        int(text) for text in named if text.isascii() and text.isdigit() and len(text) <= _DIGITS
-    ]
+    return [int(text) for text in named if _ID.fullmatch(text)]
 
 
 def _add(

@@ -88,7 +88,7 @@ class Usage(Resource):
             ends_at=asked["to"],
             subjects=asked.get("subject"),
             window=Window(asked["window"]) if "window" in asked else None,
-            zone=_zone(asked["time_zone"]),
+            zone=zone_of(asked["time_zone"]),
             group_by=asked.get("group_by", []),
             filters=filters,
             limit=asked["limit"],
@@ -145,7 +145,8 @@ def _customers(view: Resource, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"customers": [bound], "include_descendants": True}
 
 
-def _zone(name: str) -> Any:
+def zone_of(name: str) -> Any:
+    """Return a time zone by its name."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

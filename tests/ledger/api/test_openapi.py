@@ -61,7 +61,7 @@ def test_every_write_takes_an_idempotency_key_but_a_few(document):
     # Events count by their own source and id; a book is opened by its key, by staff; a clock is
     # advanced to an instant, and commits each instant on the way. The others write nothing.
     writing = {"ingest-events", "create-book", "advance-test-clock"}
-    assert without == writing | {"preview-price", "simulate-usage"}
+    assert without == writing | {"preview-price", "simulate-usage", "query-feature-cost"}
 
 
 def test_it_is_served_with_its_documentation(client, db):
