@@ -8,7 +8,6 @@ always from the anchor, so that 31 January → 28 February → 31 March does not
 """
 
 import calendar
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
@@ -78,11 +77,6 @@ def month_after(period: Period, zone: tzinfo) -> Period:
     return month_of(period.ends_at, zone)
 
 
-def month_before(period: Period, zone: tzinfo) -> Period:
-    """Return the calendar month that precedes one."""
-    return month_of(period.starts_at - _MICROSECOND, zone)
-
-
 def months_from(anchor: datetime, months: int, zone: tzinfo) -> datetime:
     """
     Return ``anchor`` moved by whole months on the wall clock of ``zone``, in UTC.
@@ -96,36 +90,6 @@ def months_from(anchor: datetime, months: int, zone: tzinfo) -> datetime:
     """
     local = anchor.astimezone(zone).replace(tzinfo=None)
     return at_wall_clock(_months_later(local, months), zone)
-
-
-def anchored_period(instant: datetime, anchor: datetime, zone: tzinfo, months: int = 1) -> Period:
-    """
-    Return the period that holds ``instant``, of those ``months`` long counted from ``anchor``.
-
-    Periods reach both ways: an instant before the anchor has one too.
-    """
-    assert months > 0
-    instant = instant.astimezone(UTC)
-    here, origin = instant.astimezone(zone), anchor.astimezone(zone)
-    apart = (here.year - origin.year) * _MONTHS + here.month - origin.month
-    step = apart // months
-    while months_from(anchor, step * months, zone) > instant:
-        step -= 1
-    while months_from(anchor, (step + 1) * months, zone) <= instant:
-        step += 1
-    return Period(
-        months_from(anchor, step * months, zone),
-        months_from(anchor, (step + 1) * months, zone),
-    )
-
-
-def anchored_periods(anchor: datetime, zone: tzinfo, months: int = 1) -> Iterator[Period]:
-    """Yield the periods from ``anchor`` on, without end."""
-    step = 0
-    while True:
-        starts_at = months_from(anchor, step, zone)
-        step += months
-        yield Period(starts_at, months_from(anchor, step, zone))
 
 
 def at_wall_clock(wall: datetime, zone: tzinfo) -> datetime:

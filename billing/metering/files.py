@@ -31,7 +31,6 @@ _LONGEST: Final = decode.MAX_EVENT_BYTES
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_NAMED: Final = 5  # columns named in a message
 ATTRIBUTES: Final = ("id", "source", "type", "subject", "time")
 
 

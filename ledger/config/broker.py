@@ -52,16 +52,6 @@ _LIBPQ = {
 }
 
 
-def installed_version() -> str | None:
-    """Return which version of pgmq the database holds, or None."""
-    with connections["default"].cursor() as cursor:
-        cursor.execute(
-            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'pgmq'"
-        )
-        row = cursor.fetchone()
-    return str(row[0] or "unknown") if row else None
-
-
 def install() -> str:
     """
     Put pgmq into the database unless it is there, open to the application role.

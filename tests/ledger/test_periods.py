@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from ledger.periods import (
     Period,
-    anchored_period,
-    anchored_periods,
     at_wall_clock,
     month_after,
-    month_before,
     month_of,
     months_from,
 )
@@ -45,11 +42,8 @@ def test_every_instant_is_in_exactly_its_own_month(at, zone):
     month = month_of(at, zone)
 
     assert at in month
-    assert at not in month_before(month, zone)
     assert at not in month_after(month, zone)
-    assert month_before(month, zone).ends_at == month.starts_at
     assert month_after(month, zone).starts_at == month.ends_at
-    assert month_before(month_after(month, zone), zone) == month
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=str)
@@ -76,7 +70,7 @@ def test_a_month_with_a_clock_change_is_an_hour_shorter_or_longer():
 def test_the_thirty_first_comes_back_after_february(year, february):
     anchor = datetime(year, 1, 31, tzinfo=UTC)
 
-    days = [period.starts_at.day for period in islice(anchored_periods(anchor, UTC), 4)]
+    days = [months_from(anchor, count, UTC).day for count in range(4)]
 
     assert days == [31, february, 31, 30]
 
@@ -84,32 +78,9 @@ def test_the_thirty_first_comes_back_after_february(year, february):
 def test_a_leap_day_anchor_returns_every_fourth_year():
     anchor = datetime(2024, 2, 29, tzinfo=UTC)
 
-    yearly = [period.starts_at for period in islice(anchored_periods(anchor, UTC, 12), 5)]
+    yearly = [months_from(anchor, 12 * count, UTC) for count in range(5)]
 
     assert [at.day for at in yearly] == [29, 28, 28, 28, 29]
-
-
-@given(instants, instants, zones, st.sampled_from([1, 2, 3, 6, 12, 36]))
-def test_an_instant_lies_in_its_anchored_period(at, anchor, zone, months):
-    period = anchored_period(at, anchor, zone, months)
-
-    assert at in period
-    assert anchored_period(period.starts_at, anchor, zone, months) == period
-    assert anchored_period(period.ends_at, anchor, zone, months).starts_at == period.ends_at
-
-
-@given(instants, zones, st.integers(1, 12))
-def test_anchored_periods_follow_each_other_and_keep_their_day(anchor, zone, months):
-    periods = list(islice(anchored_periods(anchor, zone, months), 24))
-    origin = anchor.astimezone(zone)
-
-    for earlier, later in pairwise(periods):
-        assert earlier.ends_at == later.starts_at
-    for step, period in enumerate(periods):
-        local = period.starts_at.astimezone(zone)
-        months_on = (local.year - origin.year) * 12 + local.month - origin.month
-        assert months_on == step * months or local.day == 1  # a skipped last day spills over
-        assert local.day in {origin.day, 1, *range(28, origin.day)}
 
 
 @given(instants, zones, st.integers(-200, 200))

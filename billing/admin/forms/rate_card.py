@@ -29,7 +29,6 @@ _MODELS: Final = [
     ("graduated_percentage", "Graduated percentage: tiers of an amount"),
     ("rate_table", "Rate table: unit prices by dimensions"),
 ]
-_TIERED: Final = "graduated volume graduated_percentage"
 _USAGE: Final = " ".join(sorted(set(card_document.MODELS) - {"free", "flat"}))
 _PRICED: Final = " ".join(sorted(set(card_document.MODELS) - {"free"}))
 _EVENTS: Final = "percentage rate_table dynamic"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
@@ -23,10 +23,6 @@ class Column:
     shown_for: str = ""
     is_number: bool = False
     placeholder: str = ""
-
-    def renamed(self, label: str) -> Column:
-        """Return the column under another heading."""
-        return replace(self, label=label)
 
 
 class RowsWidget(forms.Widget):
