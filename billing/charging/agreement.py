@@ -43,6 +43,11 @@ class Agreement:
     starts_at: datetime
     ends_at: datetime | None
 
+    @property
+    def cuts_changes(self) -> bool:
+        """Say whether what is changed within a cycle costs its share of it."""
+        return self.proration in _CHANGES
+
     def billing_cycle(self, instant: datetime) -> Period:
         """Return the cycle that holds an instant, cut where the plans' cadence changes."""
         following = bisect_right(self.paces, instant, key=lambda pace: pace.since)
@@ -110,6 +115,13 @@ def stretch(sold: Sold, agreement: Agreement, whole: Period) -> Stretch | None:
     if starts_at >= ends_at:
         return None
     return Stretch(whole, Period(starts_at, ends_at), _share(sold, agreement, whole))
+
+
+def resumes_within_a_cycle(sold: Sold, agreement: Agreement) -> bool:
+    """Say whether an item begins within a cycle in which the same may have been sold before."""
+    if sold.cadence is None or sold.is_idle or sold.starts_at == agreement.starts_at:
+        return False
+    return cycle(sold, agreement, sold.starts_at).starts_at < sold.starts_at
 
 
 def due_once(sold: Sold, agreement: Agreement) -> datetime:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Min
 
 from billing.charging import agreement as plain
-from billing.charging import coupons, earning, fees, reading, starts
+from billing.charging import coupons, earning, fees, pauses, reading, starts
 from billing.charging.agreement import TICK, Agreement, Sold, Stretch
 from billing.charging.fees import Standing, Wanted
 from billing.charging.posting import Earning, Line, Owner, Slip, is_deferred, post
@@ -47,6 +48,7 @@ class Case:
     items: dict[int, SubscriptionItem]
     sold: dict[int, Sold]
     charges: dict[str, Charge]
+    paid: set[int]  # items whose first cycle is paid already
     slip: Slip = field(default_factory=Slip)
 
 
@@ -97,13 +99,16 @@ def _open(subscription: Subscription, instant: datetime) -> Case:
         items |= {row.pk: row for row in gone.select_related("feature", "meter__unit", "rate")}
     for row in items.values():
         row.subscription = subscription
+    agreement = reading.agreement_of(subscription)
+    sold = {pk: reading.sold_of(row, subscription.asset) for pk, row in items.items()}
     return Case(
         subscription=subscription,
-        agreement=reading.agreement_of(subscription),
+        agreement=agreement,
         instant=instant,
         items=items,
-        sold={pk: reading.sold_of(row, subscription.asset) for pk, row in items.items()},
+        sold=sold,
         charges=charges,
+        paid=pauses.paid_in_full(agreement, sold.values(), items),
     )
 
 
@@ -227,7 +232,7 @@ def _wanted(case: Case) -> Iterator[Wanted]:
             yield fees.one_time(sold, case.agreement)
             continue
         for cycle in _cycles(case, sold):
-            stretch = plain.stretch(sold, case.agreement, cycle)
+            stretch = _stretch(case, sold, cycle)
             if stretch is None:
                 continue
             if not sold.is_usage:
@@ -235,6 +240,13 @@ def _wanted(case: Case) -> Iterator[Wanted]:
             elif sold.minimum is not None and stretch.covered.ends_at <= case.instant:
                 minimums.append((sold, stretch))
     yield from _minimums(case, minimums)
+
+
+def _stretch(case: Case, sold: Sold, cycle: Period) -> Stretch | None:
+    stretch = plain.stretch(sold, case.agreement, cycle)
+    if stretch is not None and sold.id in case.paid and sold.starts_at in cycle:
+        return stretch._replace(share=Fraction(0))
+    return stretch
 
 
 def _minimums(case: Case, due: list[tuple[Sold, Stretch]]) -> Iterator[Wanted]:
