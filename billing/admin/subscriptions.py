@@ -41,11 +41,11 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, state.value) for state in statuses.FILTERS]
+        return [(state.value, state.value) for state in Status]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
-        known = {state.value for state in statuses.FILTERS}
+        known = {state.value for state in Status}
         return statuses.in_state(queryset, value, now()) if value in known else queryset
 
 

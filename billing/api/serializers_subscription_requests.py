@@ -10,7 +10,7 @@ from rest_framework import serializers
 from billing.api.serializers_prices import AsSent, Commitments, Discounts, Price, UnitConfig
 from billing.models import PlanRateCard, PlanVersion, Subscription
 from billing.subscriptions.changes import IMMEDIATE, NEXT_CYCLE
-from billing.subscriptions.statuses import FILTERS
+from billing.subscriptions.timeline import Status
 from ledger.api.fields import Body, Instant, PageQuery, Query
 
 _AT: Final = "2026-03-01T00:00:00Z"
@@ -266,9 +266,9 @@ class SubscriptionQuery(PageQuery):
     customer = serializers.CharField(required=False, max_length=210)
     plan = serializers.CharField(required=False, max_length=100, help_text="The plan's key.")
     status = serializers.ChoiceField(
-        [status.value for status in FILTERS],
+        [status.value for status in Status],
         required=False,
-        help_text="Paused ones are among the active and canceled.",
+        help_text="At the customer's own time; canceled is what runs until its end.",
     )
 
 

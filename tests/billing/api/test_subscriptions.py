@@ -323,7 +323,9 @@ def test_subscriptions_are_listed_by_customer_plan_and_status(api, shop, made, p
     assert listed(status="active") == ["s"]
     assert sorted(listed(plan="pro")) == ["o", "s"]
     assert listed(status="inactive") == listed(plan="none") == []
-    assert code(api.get("subscriptions", status="paused"))[0] == 400
+    assert code(api.get("subscriptions", status="asleep"))[0] == 400
+    api.post("subscriptions/s/pause", {"timing": "immediate"})
+    assert (listed(status="paused"), listed(status="active")) == (["s"], [])
 
 
 def test_a_list_of_many_takes_as_many_statements_as_of_one(
