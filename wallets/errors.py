@@ -2,14 +2,43 @@
 Errors that wallets raise on purpose.
 
     DomainError
-    └── ConflictError
-        └── GrantClosedError   the grant has expired: what is left is breakage
+    ├── ConflictError
+    │   ├── GrantClosedError     the grant has expired: what is left is breakage
+    │   ├── HoldClosedError      the hold has been captured, released, denied, or has expired
+    │   └── EventCapturedError   another capture pays for the usage event
+    ├── InvariantError
+    │   └── CaptureExceedsHoldError   more is to be captured than was set aside
+    └── CreditExhaustedError     there is not enough credit for what is to be set aside or taken
 """
 
-from ledger.errors import ConflictError
+from ledger.errors import ConflictError, DomainError, InvariantError
 
 
 class GrantClosedError(ConflictError):
     """The grant has expired; what was left in it is no longer the customer's."""
 
     code = "grant_closed"
+
+
+class HoldClosedError(ConflictError):
+    """The hold is over: it was captured, released or denied, or it has expired."""
+
+    code = "hold_closed"
+
+
+class EventCapturedError(ConflictError):
+    """Another capture pays for the usage event."""
+
+    code = "event_captured"
+
+
+class CaptureExceedsHoldError(InvariantError):
+    """More is to be captured than was set aside: extend the hold, or say what may go beyond it."""
+
+    code = "capture_exceeds_hold"
+
+
+class CreditExhaustedError(DomainError):
+    """There is not enough credit."""
+
+    code = "credit_exhausted"

@@ -29,9 +29,9 @@ from django.db import connection
 
 from ledger import arrays
 from ledger.money import ZERO, add, subtract, text
+from wallets.holds.parts import Part
 
 Name = tuple[str, str]  # of an event: source and id
-Part = tuple[int, Decimal]  # account, and how much of it
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -3,7 +3,7 @@ REVOKE UPDATE, DELETE, TRUNCATE ON wallets_hold, wallets_holdpart, wallets_captu
     wallets_grantschedule, wallets_walletshare, wallets_shareuse, wallets_creditprice, wallets_topup,
     wallets_topupevent, wallets_rechargerule, wallets_rechargestop, wallets_alert, wallets_alertfiring,
     wallets_approval FROM meterbook_app;
-GRANT UPDATE (state, captured, budget_ids, expires_at, closed_at) ON wallets_hold TO meterbook_app;
+GRANT UPDATE (state, requested, captured, budget_ids, expires_at, closed_at) ON wallets_hold TO meterbook_app;
 GRANT UPDATE (amount) ON wallets_holdpart TO meterbook_app;
 GRANT UPDATE (remaining, taken, settled_at) ON wallets_capture TO meterbook_app;
 GRANT UPDATE (arrived_at) ON wallets_capturedevent TO meterbook_app;

@@ -1,0 +1,100 @@
+"""Extend: set more aside, or for longer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.db import connection, transaction
+
+from ledger import arrays, holding
+from ledger.errors import InvalidInputError
+from ledger.money import ZERO, add, exact, text
+from wallets.errors import CreditExhaustedError
+from wallets.holds import standing
+from wallets.holds.means import survey, unbilled_accounts
+from wallets.holds.orders import ON_ACCOUNT, Credit, check_expiry
+from wallets.holds.parts import Part
+from wallets.models import Hold
+
+
+def extend(
+    *,
+    hold: Hold,
+    at: datetime,
+    amount: Decimal | None = None,
+    expires_in: timedelta | None = None,
+    credit: Credit = ON_ACCOUNT,
+) -> Hold:
+    """
+    Set an amount more aside, or have a hold expire so long from ``at``: never sooner than it did.
+
+    Both or neither. This counts each time it is called: what makes a retry safe is the caller's
+    Idempotency-Key, at the edge.
+
+    Raises:
+        InvalidInputError: nothing to extend, an amount not above zero, more than a day.
+        PrecisionError: the amount is finer than the asset is kept.
+        HoldClosedError: the hold is over.
+        CreditExhaustedError: there is not so much; nothing has changed.
+    """
+    if amount is None and expires_in is None:
+        remedy = "say how much more, or for how long"
+        raise InvalidInputError(field="amount", value=None, remedy=remedy)
+    if expires_in is not None:
+        check_expiry(expires_in)
+    with transaction.atomic():
+        hold = standing.lock(hold)
+        standing.check(hold, at)
+        if amount is None:
+            whose = (hold.customer_id, hold.asset_id)
+            standing.lock_parts(
+                hold, unbilled_accounts(hold.book_id, [whose], at=at).values(), at=at
+            )
+        else:
+            _set_aside(hold, amount, credit, at)
+        if expires_in is not None:
+            hold.expires_at = max(hold.expires_at, at + expires_in)
+        hold.save(update_fields=["requested", "expires_at"])
+    return hold
+
+
+def _set_aside(hold: Hold, amount: Decimal, credit: Credit, at: datetime) -> None:
+    if not exact(amount, hold.asset.scale) > ZERO:
+        remedy = "extend by more than zero"
+        raise InvalidInputError(field="amount", value=amount, remedy=remedy)
+    whose = (hold.customer_id, hold.asset_id)
+    surveyed = survey(book_id=hold.book_id, wanted={whose: credit}, since=at, until=at)
+    spread, funds = standing.lock_parts(hold, surveyed.accounts, at=at)
+    surveyed.fill(funds)
+    means = surveyed.means[whose]
+    available = means.available(at, hold.feature_key)
+    if available is not None and available < amount:
+        raise CreditExhaustedError(hold=hold.key, asked=text(amount), available=text(available))
+    taken, missing = means.take(amount, at, hold.feature_key)
+    assert not missing, "it was there to be taken"
+    _write(hold, taken, after=len(spread))
+    hold.requested = add(hold.requested, amount)
+
+
+def _write(hold: Hold, taken: list[Part], *, after: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADD,
+            [
+                hold.pk,
+                arrays.whole(account_id for account_id, _ in taken),
+                arrays.whole(range(after, after + len(taken))),
+                arrays.exact(amount for _, amount in taken),
+            ],
+        )
+    holding.hold(dict(taken))
+
+
+_ADD: Final = """
+    INSERT INTO wallets_holdpart AS p (hold_id, account_id, position, amount)
+    SELECT %s, n.*
+    FROM unnest(%s::bigint[], %s::smallint[], %s::numeric[]) AS n (account_id, position, amount)
+    ON CONFLICT (hold_id, account_id) DO UPDATE SET amount = p.amount + excluded.amount
+"""
