@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from billing.api.serializers_prices import Commitments, Discounts, Price, UnitConfig
+from billing.simulations.offers import LEAVES_OUT
 from ledger.api.fields import Amount, Body, Instant
 
 
@@ -92,6 +93,10 @@ class SimulationOut(serializers.Serializer[Any]):
     currency = serializers.CharField()
     data = SimulationRowOut(many=True)  # type: ignore[assignment]
     totals = SimulationTotalsOut()
+    leaves_out = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What the simulated amounts know nothing of, though customers may have it.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "from": "2026-03-01T00:00:00Z",
@@ -116,6 +121,7 @@ class SimulationOut(serializers.Serializer[Any]):
             "difference": "-1.5",
             "not_compared": "0",
         },
+        "leaves_out": list(LEAVES_OUT),
     }
 
     def get_fields(self) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from ledger.models import Asset, Book
 from ledger.periods import Period, month_after, month_of
 
 MOST_CYCLES: Final = 400
+# What subscriptions may add to a plan, in the words of an answer.
+LEAVES_OUT: Final = ("addons", "coupons", "contracts", "overrides")
 
 _FLAT: Final = "flat"
 _TERMS: Final = ("price", "unit_config", "discounts", "commitments")

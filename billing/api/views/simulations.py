@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from billing.api import serializers_simulations as s
 from billing.simulations import asking, comparing
 from billing.simulations.comparing import Totals
-from billing.simulations.offers import Offer
+from billing.simulations.offers import LEAVES_OUT, Offer
 from ledger.api import lookups
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
@@ -56,6 +56,7 @@ class Simulations(Resource):
             "currency": offer.asset.code,
             "data": [totals.take(row) for row in compared],
             "totals": totals,
+            "leaves_out": LEAVES_OUT,
         }
         return self.answer(s.SimulationOut, written)
 

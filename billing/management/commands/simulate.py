@@ -19,7 +19,7 @@ from billing.management import render
 from billing.management.commands.ingest import book_named
 from billing.simulations import asking, comparing
 from billing.simulations.comparing import Row, Totals
-from billing.simulations.offers import Offer
+from billing.simulations.offers import LEAVES_OUT, Offer
 from ledger.errors import DomainError
 from ledger.models import Book, Customer
 from ledger.money import text
@@ -180,8 +180,10 @@ def _table(offer: Offer, rows: list[Row], count: int, totals: Totals) -> Table:
     table.add_section()
     sums = map(render.amount, (totals.posted, totals.simulated, totals.difference))
     table.add_row(f"all {totals.customers:,}", "", "", *sums, style="bold")
+    notes = [f"Left out of what is simulated: {', '.join(LEAVES_OUT)}."]
     if totals.not_compared:
-        table.caption = f"Posted for what has no price there: {render.amount(totals.not_compared)}"
+        notes += [f"Posted for what has no price there: {render.amount(totals.not_compared)}"]
+    table.caption = "\n".join(notes)
     return table
 
 
@@ -206,4 +208,5 @@ def _summed(totals: Totals, offer: Offer) -> dict[str, Any]:
         "simulated": text(totals.simulated),
         "difference": text(totals.difference),
         "not_compared": text(totals.not_compared),
+        "leaves_out": LEAVES_OUT,
     }

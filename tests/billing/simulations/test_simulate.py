@@ -72,6 +72,7 @@ def test_a_price_is_written_as_json_lines(used, price):
         "simulated": "25",
         "difference": "12.5",
         "not_compared": "0",
+        "leaves_out": ["addons", "coupons", "contracts", "overrides"],
     }
 
 
