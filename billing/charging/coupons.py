@@ -46,13 +46,53 @@ def compare(
     charges: Mapping[str, Charge],
     instant: datetime,
 ) -> None:
-    """Note each coupon that takes more or less off the cycle that ends at the instant."""
-    cycle = agreement.billing_cycle(instant - TICK)
-    if cycle.ends_at != instant:
-        return
-    redeemed = list(_redemptions(subscription))
+    """
+    Note each coupon that takes more or less off a cycle, at the instant it ends.
+
+    A fee in advance that changes after the cycle it was due in has that cycle looked at again.
+    """
+    cycles = _cycles(slip, agreement, instant)
+    redeemed = list(_redemptions(subscription)) if cycles else []
     if not redeemed:
         return
+    for cycle in cycles:
+        known = {**charges, **_known(subscription, redeemed, cycle, instant)}
+        _compare(slip, subscription, agreement, known, redeemed, cycle, instant)
+
+
+def _cycles(slip: Slip, agreement: Agreement, instant: datetime) -> list[Period]:
+    """Return the cycles to look at: what ends now, and what was charged for in the past."""
+    found = {agreement.billing_cycle(instant - TICK)}
+    found |= {
+        agreement.billing_cycle(line.charge.due_at)
+        for line in slip.lines
+        if line.charge.due_at == line.charge.starts_at < instant
+    }
+    return sorted(cycle for cycle in found if cycle.ends_at <= instant)
+
+
+def _known(
+    subscription: Subscription,
+    redeemed: Sequence[CouponRedemption],
+    cycle: Period,
+    instant: datetime,
+) -> dict[str, Charge]:
+    """Return what coupons took off a cycle of the past."""
+    if cycle.ends_at == instant:
+        return {}
+    keys = [_key(one, cycle) for one in redeemed]
+    return {row.key: row for row in Charge.objects.filter(book=subscription.book_id, key__in=keys)}
+
+
+def _compare(
+    slip: Slip,
+    subscription: Subscription,
+    agreement: Agreement,
+    charges: Mapping[str, Charge],
+    redeemed: Sequence[CouponRedemption],
+    cycle: Period,
+    instant: datetime,
+) -> None:
     bases = [*_charged(slip, subscription, cycle), *_used(subscription, agreement, cycle)]
     keys = {one.pk: _key(one, cycle) for one in redeemed}
     paid = [base.source for base in bases] + [charges[k] for k in keys.values() if k in charges]
@@ -70,7 +110,7 @@ def compare(
                 Line(
                     charge=charge,
                     amount=change,
-                    effective_at=cycle.ends_at - TICK,
+                    effective_at=instant if cycle.ends_at < instant else instant - TICK,
                     label=redemption.coupon.key,
                     explanation={"coupon": redemption.coupon.key, "discount": text(taken_off)},
                     sources=Sources(mine=[base.source for base in mine], cycle=paid),

@@ -7,6 +7,7 @@ import pytest
 from billing import checks
 from billing.models import Feature
 from ledger import clocks
+from tests import factories
 from tests.billing.charging.agreed import agreed, on
 from tests.billing.scene import START, event, left
 from wallets import checks as wallet_checks
@@ -97,3 +98,29 @@ def test_late_usage_is_discounted_where_a_test_clock_is_ahead_too(book):
     clocks.advance(clock=clock, to=on("2024-02-02"))
 
     assert book.charged("coupon") == [-10]
+
+
+def test_a_year_cut_after_its_coupon_leaves_the_coupon_its_share_of_what_was_paid(book):
+    book.fee(120, cadence="P1Y")
+    book.coupon(percentage=50, redeemed="2024-01-01")
+    book.run("2024-03-20")
+    assert book.charged("coupon") == [-60]
+
+    book.end("2024-07-01")
+    book.run("2024-07-02")
+
+    assert book.charged("flat") == [Decimal("59.67")]  # 182 days of 366
+    assert book.charged("coupon") == [Decimal("-29.84")]
+    assert book.scene.unbilled == Decimal("29.83")
+    assert book.holds("deferred_revenue") == 0
+    assert is_sound(book)
+
+
+def test_yen_are_whole(book):
+    book.subscription.asset = factories.asset(code="JPY")
+    book.subscription.save()
+    book.fee(1000, until="2024-01-11")
+    book.coupon(percentage=Decimal("12.5"), redeemed="2024-01-01")
+    book.run("2024-02-01")
+
+    assert (book.charged("flat"), book.charged("coupon")) == ([323], [-40])  # of 322.58, of 40.375
