@@ -188,7 +188,19 @@ def finish(
     for methods in result["paths"].values():
         for described in methods.values():
             _add_problems(described)
-    return result
+    written: dict[str, Any] = _with_null(result)
+    return written
+
+
+def _with_null(part: Any) -> Any:
+    """Write "one of this and null" as "any of them": what may be anything may be null, too."""
+    if isinstance(part, list):
+        return [_with_null(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    if {"type": "null"} in part.get("oneOf", ()):
+        part = {"anyOf" if name == "oneOf" else name: inner for name, inner in part.items()}
+    return {name: _with_null(inner) for name, inner in part.items()}
 
 
 def _add_problems(described: dict[str, Any]) -> None:

@@ -25,7 +25,10 @@ class Catalogue(Resource):
         summary="Get all that the book counts, sells and prices, as one document",
         tag="Catalogue",
         query=s.CatalogueQuery,
-        answer={(200, "application/json"): s.CatalogueOut, (200, "application/yaml"): str},
+        answer={
+            (200, "application/json"): s.CatalogueOut,
+            (200, "application/yaml"): s.CatalogueOut,
+        },
     )
     def get(self, request: Request) -> Response | HttpResponse:
         form = self.asked(s.CatalogueQuery)["format"]
