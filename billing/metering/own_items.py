@@ -106,6 +106,7 @@ class Own(NamedTuple):
 
     items: Mapping[int, OwnItems] = {}  # of those that ever had any, by customer
     has_contracts: bool = True  # whether anybody in the book has one
+    catalogue_version: int = 0  # as it was read with them
 
 
 def of(*, book_id: int, customer_ids: Collection[int]) -> Own:
@@ -113,7 +114,13 @@ def of(*, book_id: int, customer_ids: Collection[int]) -> Own:
     with connection.cursor() as cursor:
         cursor.execute(_VERSIONS, [arrays.whole(customer_ids), book_id])
         versions: dict[int, int] = dict(cursor.fetchall())
-    has_contracts = versions.pop(0, None) is not None
+    has_contracts = versions.pop(_CONTRACTS, None) is not None
+    catalogue_version = versions.pop(_CATALOGUE)
+    return Own(at_versions(versions), has_contracts, catalogue_version)
+
+
+def at_versions(versions: Mapping[int, int]) -> dict[int, OwnItems]:
+    """Return customers' items at the versions that were just read; no query if they are known."""
     found = {
         customer_id: known
         for customer_id, version in versions.items()
@@ -124,7 +131,7 @@ def of(*, book_id: int, customer_ids: Collection[int]) -> Own:
         fresh = _load({one: version for one, version in versions.items() if one not in found})
         transaction.on_commit(lambda: _remember(fresh))  # what is rolled back was never there
         found |= fresh
-    return Own(found, has_contracts)
+    return found
 
 
 def forget() -> None:
@@ -181,8 +188,11 @@ def _rank(item: OwnItem) -> tuple[int, datetime, int]:
 
 
 JOINED: Final = ("subscription", "feature", "rate__asset", "rate__meter__unit")
-_VERSIONS: Final = """
+_CONTRACTS, _CATALOGUE = 0, -1  # where customers' numbers stand
+_VERSIONS: Final = f"""
     SELECT customer_id, version FROM billing_customerversion WHERE customer_id = ANY(%s::bigint[])
     UNION ALL
-    SELECT 0, 0 WHERE EXISTS (SELECT FROM billing_contract WHERE book_id = %s)
-"""
+    SELECT {_CONTRACTS}, 0 WHERE EXISTS (SELECT FROM billing_contract WHERE book_id = %s)
+    UNION ALL
+    SELECT {_CATALOGUE}, version FROM billing_catalogueversion
+"""  # noqa: S608 - numbers

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 from django.conf import settings
 from django.db import connection
 
+from billing.budgets import matching
+from billing.budgets.matching import Budgets
 from billing.costs import costbook
 from billing.metering import own_items
 from billing.metering.compiling import CompiledMeter, compiled, dated_of, dimensions_of
@@ -59,6 +61,7 @@ class Snapshot:
     assets: dict[int, int]  # rate card -> the asset its prices are in
     default_card_id: int | None
     latest_clock_at: datetime | None = None  # of the book's test clocks, if they are allowed
+    budgets: Budgets = field(default_factory=Budgets)
     subjects: dict[str, int] = field(default_factory=dict)
     terms: dict[int, Terms] = field(default_factory=dict)
     # By (customer, meter, rate), and by (customer, asset): unbilled and overdraft.
@@ -105,6 +108,11 @@ def current(book_id: int) -> Snapshot:
     with connection.cursor() as cursor:
         cursor.execute("SELECT version FROM billing_catalogueversion")
         version = cursor.fetchone()[0]
+    return at_version(book_id, version)
+
+
+def at_version(book_id: int, version: int) -> Snapshot:
+    """Return the book's catalogue at the version that was just read; no query if it is known."""
     snapshot = _snapshots.get(book_id)
     if snapshot is None or snapshot.version != version:
         # Loaded after the version was read: at least as new as it, never older.
@@ -113,6 +121,13 @@ def current(book_id: int) -> Snapshot:
             with _loading:
                 _snapshots[book_id] = snapshot
     return snapshot
+
+
+def budgets_of(catalogue: Snapshot, version: int) -> Budgets:
+    """Return the budgets at a version of the catalogue that was read with no change under way."""
+    if version == catalogue.version:
+        return catalogue.budgets
+    return matching.load(catalogue.book_id)
 
 
 def forget() -> None:
@@ -151,6 +166,7 @@ def _load(book_id: int, version: int) -> Snapshot:
         assets={card.pk: card.asset_id for card in cards},
         default_card_id=next((card.pk for card in cards if card.is_default), None),
         latest_clock_at=clock_at if settings.METERBOOK_TEST_CLOCKS else None,
+        budgets=matching.load(book_id),
     )
 
 
