@@ -1,9 +1,9 @@
 """
 What is due for a customer up to an instant: done in order, once, whoever asks and how often.
 
-Fees and minimums of subscriptions, true-ups of contracts and the expiry of credit are taken by
-their instants; each is a transaction of its own, so that a crash loses nothing and the next
-run goes on. The schedule calls this for the real time, a test clock for its own.
+Fees and minimums of subscriptions, true-ups of contracts, recurring credit and the expiry of
+credit are taken by their instants; each is a transaction of its own, so that a crash loses nothing
+and the next run goes on. The schedule calls this for the real time, a test clock for its own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -24,7 +25,7 @@ from billing.subscriptions import changes
 from billing.subscriptions.history import Kind
 from ledger.errors import DomainError
 from ledger.models import Customer
-from wallets import expiry, overdraft
+from wallets import expiry, overdraft, schedules
 
 _PLAN_CHANGES: Final = (Kind.CHANGED, Kind.MIGRATED)
 _CHUNK: Final = 200  # customers that a sweep looks up at once
@@ -38,6 +39,7 @@ class Done:
     instants: int = 0
     charges: int = 0  # posted, changed or earned
     true_ups: int = 0
+    grants_issued: int = 0
     grants_expired: int = 0
     overdrafts_covered: int = 0
 
@@ -51,13 +53,20 @@ class Swept:
     failures: list[tuple[int, DomainError]] = field(default_factory=list)
 
 
+class _Credit(Enum):
+    """What credit does by itself."""
+
+    COMES = "comes"  # what is left of the grant before rolls over
+    EXPIRES = "expires"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class _Due:
-    """The next thing to be done; at one instant charges come before credit expires."""
+    """The next thing to be done; at one instant charges come first, the expiry of credit last."""
 
     at: datetime
     turn: int
-    what: Subscription | Contract | None = field(compare=False)  # none: credit expires
+    what: Subscription | Contract | _Credit = field(compare=False)
 
 
 def run(*, customer: Customer, until: datetime, wait: bool = True, most: int | None = None) -> Done:
@@ -133,9 +142,12 @@ def _next(customer: Customer, until: datetime) -> _Due | None:
     if contract := Contract.objects.filter(**mine).order_by("due_at", "pk").first():
         assert contract.due_at is not None, "it was asked for by it"
         found.append(_Due(contract.due_at, 1, contract))
+    comes_at = schedules.next_due(customer_id=customer.pk)
+    if comes_at is not None and comes_at <= until:
+        found.append(_Due(comes_at, 2, _Credit.COMES))
     expires_at = expiry.next_expiry(customer_id=customer.pk)
     if expires_at is not None and expires_at <= until:
-        found.append(_Due(expires_at, 2, None))
+        found.append(_Due(expires_at, 3, _Credit.EXPIRES))
     return min(found, default=None)
 
 
@@ -149,7 +161,11 @@ def _do(
     wait: bool,
 ) -> bool:
     """Do one thing; false: somebody else is at it."""
-    if due.what is None:
+    if due.what is _Credit.COMES:
+        issued = schedules.issue(at=due.at, customer_id=customer.pk)
+        done.grants_issued += issued
+        return issued > 0  # none: somebody else is issuing them
+    if due.what is _Credit.EXPIRES:
         closed = expiry.close_expired(at=due.at, customer_id=customer.pk)
         done.grants_expired += closed
         return closed > 0  # none: somebody else is closing them

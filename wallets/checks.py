@@ -18,7 +18,7 @@ from ledger.models import Book
 from ledger.money import ZERO, text
 from ledger.verification import Disagreement
 from wallets import summary
-from wallets.counterparts import SINKS, SOURCES
+from wallets.counterparts import LOT, SINKS, SOURCES
 from wallets.models import CreditGrant
 from wallets.rollforward import roll_forward
 
@@ -57,7 +57,7 @@ def wallets_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
     for chunk in _chunks(grants.values_list("pk", flat=True).iterator(chunk_size=_CHUNK)):
         figures = summary.of_grants(chunk, at=_ANY_TIME)  # what was used does not depend on it
         with connection.cursor() as cursor:
-            cursor.execute(_USED, [[*SOURCES, *SINKS], chunk])
+            cursor.execute(_USED, [[*SOURCES, *SINKS, LOT], chunk])
             used = dict(cursor.fetchall())
         for grant_id in chunk:
             said, read = figures[grant_id].used, used.get(grant_id, ZERO)
@@ -127,7 +127,7 @@ _ISSUED: Final = """
     ORDER BY g.id
 """
 
-# What lots gave to anything but the accounts that credit comes from or expires to.
+# What lots gave to anything but other lots and the accounts that credit comes from or expires to.
 _USED: Final = """
     SELECT g.id, coalesce(sum(e.amount) FILTER (WHERE other.purpose <> ALL(%s)), 0)
     FROM wallets_creditgrant g

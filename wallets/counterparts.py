@@ -12,6 +12,7 @@ from wallets.models import CreditGrant
 
 CLEARING: Final = "rail_clearing"
 PROMOTIONAL: Final = "promotional_credit"
+LOT: Final = "credit_lot"
 BREAKAGE: Final = "breakage_revenue"
 UNITS: Final = "granted_units"
 

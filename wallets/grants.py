@@ -6,21 +6,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from django.db import transaction
 
 from ledger import bulk
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset, Customer
-from ledger.money import ZERO, exact
+from ledger.money import ZERO
 from ledger.moves import Move, Posting
 from wallets import issuing, overdraft
 from wallets.errors import GrantClosedError
 from wallets.models import CreditGrant, Wallet
-
-MAX_PRIORITY: Final = 32767
-COST_SCALE: Final = 18  # places that a cost basis is kept to
 
 Funding = CreditGrant.Funding
 
@@ -205,17 +201,13 @@ class _Terms:
         )
 
     def check(self, asset: Asset, at: datetime) -> None:
-        if not exact(self.amount, asset.scale) > 0:
-            raise _refused("amount", self.amount, "grant more than zero")
-        if self.funding not in Funding.values:
-            raise _refused("funding", self.funding, f"use one of {', '.join(Funding.values)}")
-        if not 0 <= self.priority <= MAX_PRIORITY:
-            raise _refused("priority", self.priority, f"use 0 to {MAX_PRIORITY}")
+        issuing.check(
+            scale=asset.scale,
+            amount=self.amount,
+            funding=self.funding,
+            priority=self.priority,
+            cost_basis=self.cost_basis,
+        )
         if self.expires_at is not None and self.expires_at <= (self.effective_at or at):
-            raise _refused("expires_at", self.expires_at, "let it end after it starts")
-        if self.cost_basis is not None and exact(self.cost_basis, COST_SCALE) < 0:
-            raise _refused("cost_basis", self.cost_basis, "use zero or more")
-
-
-def _refused(field: str, value: object, remedy: str) -> InvalidInputError:
-    return InvalidInputError(field=field, value=value, remedy=remedy)
+            remedy = "let it end after it starts"
+            raise InvalidInputError(field="expires_at", value=self.expires_at, remedy=remedy)

@@ -15,10 +15,15 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
-from ledger import bulk, chart
+from ledger import bulk, chart, inputs
+from ledger.errors import InvalidInputError
+from ledger.money import exact
 from ledger.moves import Move, Posting
 from wallets import counterparts, overdraft
 from wallets.models import CreditGrant, Wallet
+
+MAX_PRIORITY: Final = 32767
+COST_SCALE: Final = 18  # places that a cost basis is kept to
 
 
 class Owner(NamedTuple):
@@ -64,6 +69,29 @@ class Draft:
     def may_cover(self, at: datetime) -> bool:
         """Say whether it covers overdrafts at an instant."""
         return overdraft.may_cover(self, at)
+
+
+def check(
+    *, scale: int, amount: Decimal, funding: str, priority: int, cost_basis: Decimal | None
+) -> None:
+    """
+    Check what all credit has to have.
+
+    Raises:
+        InvalidInputError: an amount not above zero, no such funding, out of range.
+        PrecisionError: the amount is finer than the asset is kept.
+    """
+    if not exact(amount, scale) > 0:
+        raise _refused("amount", amount, "grant more than zero")
+    inputs.choice("funding", funding, CreditGrant.Funding.values)
+    if not 0 <= priority <= MAX_PRIORITY:
+        raise _refused("priority", priority, f"use 0 to {MAX_PRIORITY}")
+    if cost_basis is not None and exact(cost_basis, COST_SCALE) < 0:
+        raise _refused("cost_basis", cost_basis, "use zero or more")
+
+
+def _refused(field: str, value: object, remedy: str) -> InvalidInputError:
+    return InvalidInputError(field=field, value=value, remedy=remedy)
 
 
 def part_of(grant: CreditGrant, *, owner: Owner, key: str, amount: Decimal, at: datetime) -> Draft:

@@ -2,6 +2,7 @@
 How deferred credit moved: opening + sold + granted − consumed − expired − refunded = closing.
 
 The movements are read from entries, by what faces the lots; opening and closing from balances.
+What moves from lot to lot, a transfer or a roll-over, is no movement of the whole.
 That they meet is the control of the liability towards holders of credit.
 """
 
@@ -102,7 +103,7 @@ _MOVED: Final = f"""
         SELECT lot.asset_id, other.purpose, s.amount, s.transaction_id
         FROM side s
         JOIN ledger_account lot ON lot.id = s.lot_id AND lot.purpose = 'credit_lot'
-        JOIN ledger_account other ON other.id = s.other_id
+        JOIN ledger_account other ON other.id = s.other_id AND other.purpose <> 'credit_lot'
         WHERE lot.book_id = %(book)s
     ), named AS (
         SELECT f.asset_id, f.amount,

@@ -3,8 +3,9 @@ What became of credit: granted, used, expired, voided, held, available; by lot a
 
 All of it is read from the ledger: what a lot holds from its balance, what was granted from the
 transaction that issued it, what expired or was voided from the entries between it and the book's
-accounts. Used is the rest. The grants' own rows say only when a lot lives, and that is judged
-at the instant asked for, so that the figures are right though no sweep has run.
+accounts, what moved to other lots from the transactions that issued those. Used is the rest. The
+grants' own rows say only when a lot lives, and that is judged at the instant asked for, so that the
+figures are right though no sweep has run.
 """
 
 from __future__ import annotations
@@ -19,17 +20,22 @@ from django.db import connection
 
 from ledger import balances
 from ledger.money import ZERO, add, exactly
-from wallets.counterparts import SINKS, SOURCES, passed, purpose_of
+from wallets.counterparts import LOT, SINKS, SOURCES, passed, purpose_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What became of credit, in its asset: granted = used + expired + voided + settled."""
+    """
+    What became of credit, in its asset.
+
+    granted = used + expired + voided + transferred + settled
+    """
 
     granted: Decimal = ZERO
     used: Decimal = ZERO  # overdraft it covered among it
     expired: Decimal = ZERO  # net of what late usage took back
     voided: Decimal = ZERO
+    transferred: Decimal = ZERO  # to other lots, less what came from them
     held: Decimal = ZERO
     pending: Decimal = ZERO  # not effective yet
     available: Decimal = ZERO
@@ -82,6 +88,8 @@ class _Row(NamedTuple):
     expires_at: datetime | None
     voided_at: datetime | None
     granted: Decimal
+    received: Decimal  # from other lots
+    given: Decimal  # to other lots
     expired: Decimal
     voided: Decimal
 
@@ -114,12 +122,14 @@ class _Lot(NamedTuple):
                 pending = free
             else:
                 available = free
-            used = row.granted - row.expired - row.voided - self.balance
+            transferred = row.given - row.received
+            used = row.granted - row.expired - row.voided - transferred - self.balance
         return Figures(
             granted=row.granted,
             used=used,
             expired=expired,
             voided=voided,
+            transferred=transferred,
             held=self.held,
             pending=pending,
             available=available,
@@ -130,7 +140,13 @@ def _lots(column: str, ids: Collection[int], before: datetime | None) -> Iterabl
     with connection.cursor() as cursor:
         cursor.execute(
             _ROWS.replace("{column}", column),
-            {"ids": list(ids), "before": before, "sources": list(SOURCES), "sinks": list(SINKS)},
+            {
+                "ids": list(ids),
+                "before": before,
+                "sources": list(SOURCES),
+                "sinks": list(SINKS),
+                "lot": LOT,
+            },
         )
         rows = [_Row(*row) for row in cursor.fetchall()]
     accounts = [row.account_id for row in rows]
@@ -144,28 +160,51 @@ def _lots(column: str, ids: Collection[int], before: datetime | None) -> Iterabl
     ]
 
 
+def _moved_by(grant: str) -> str:
+    """Return SQL for the entries that issued a grant, and those of a reversal, by its key."""
+    return f"""(
+        SELECT e.debit_account_id, e.credit_account_id, e.amount
+        FROM ledger_transaction t
+        JOIN ledger_transaction i ON i.id = t.id OR i.reverses_id = t.id
+        JOIN ledger_entry e ON e.id > i.id AND e.id < i.id + 16384
+        WHERE t.book_id = c.book_id AND t.key = 'grant:' || {grant}
+          AND (%(before)s::timestamptz IS NULL OR e.effective_at < %(before)s)
+    )"""  # noqa: S608 - a column
+
+
 # What was posted is summed from few entries, found by key or by instant: usage is never read.
 _ROWS: Final = f"""
     SELECT g.id, g.wallet_id, g.account_id, g.effective_at, g.expires_at,
            CASE WHEN %(before)s::timestamptz IS NULL OR g.voided_at < %(before)s
                 THEN g.voided_at END,
-           coalesce(granted.amount, 0), coalesce(expired.amount, 0), coalesce(voided.amount, 0)
+           coalesce(issued.granted, 0), coalesce(issued.received, 0), coalesce(parts.amount, 0),
+           coalesce(expired.amount, 0), coalesce(voided.amount, 0)
     FROM wallets_creditgrant g
     JOIN wallets_wallet w ON w.id = g.wallet_id
     JOIN ledger_customer c ON c.id = w.customer_id
     LEFT JOIN LATERAL (
-        SELECT sum(CASE e.credit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END)
+        SELECT sum(f.amount) FILTER (WHERE f.purpose = ANY(%(sources)s)) AS granted,
+               sum(f.amount) FILTER (WHERE f.purpose = %(lot)s) AS received
+        FROM (
+            SELECT {
+    purpose_of(
+        "CASE e.credit_account_id WHEN g.account_id THEN e.debit_account_id"
+        " ELSE e.credit_account_id END"
+    )
+} AS purpose,
+                   CASE e.credit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END
+                   AS amount
+            FROM {_moved_by("g.id")} e
+            WHERE g.account_id IN (e.debit_account_id, e.credit_account_id)
+        ) f
+    ) issued ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(CASE e.debit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END)
                AS amount
-        FROM ledger_transaction t
-        JOIN ledger_transaction i ON i.id = t.id OR i.reverses_id = t.id
-        JOIN ledger_entry e ON e.id > i.id AND e.id < i.id + 16384
-        WHERE t.book_id = c.book_id AND t.key = 'grant:' || g.id
-          AND CASE g.account_id
-              WHEN e.credit_account_id THEN {purpose_of("e.debit_account_id")} = ANY(%(sources)s)
-              WHEN e.debit_account_id THEN {purpose_of("e.credit_account_id")} = ANY(%(sources)s)
-              ELSE false END
-          AND (%(before)s::timestamptz IS NULL OR e.effective_at < %(before)s)
-    ) granted ON true
+        FROM wallets_creditgrant part
+        CROSS JOIN LATERAL {_moved_by("part.id")} e
+        WHERE part.parent_id = g.id AND g.account_id IN (e.debit_account_id, e.credit_account_id)
+    ) parts ON true
     LEFT JOIN LATERAL (
         SELECT sum(p.amount) AS amount
         FROM {passed(instant="g.expires_at", comes_back=True)} p

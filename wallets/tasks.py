@@ -4,9 +4,16 @@ import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
-from wallets import expiry, overdraft
+from wallets import expiry, overdraft, schedules
 
 logger = structlog.get_logger(__name__)
+
+
+@shared_task
+def issue_grants(**_later: object) -> None:
+    """Issue the recurring grants that are due; safe to run twice, late, or concurrently."""
+    if issued := schedules.issue(at=now()):
+        logger.info("grants issued", grants=issued)
 
 
 @shared_task

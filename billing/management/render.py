@@ -194,7 +194,7 @@ def whole(value: Decimal) -> str:
 
 
 _ALWAYS: Final = ("granted", "used", "expired", "available")
-_AT_TIMES: Final = ("voided", "held", "pending")  # shown where there is some
+_AT_TIMES: Final = ("voided", "transferred", "held", "pending")  # shown where there is some
 
 
 def _shown(rows: Iterable[WalletRow]) -> list[str]:

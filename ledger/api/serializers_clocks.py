@@ -56,7 +56,7 @@ class AdvanceOut(ClockOut):
 
     example: ClassVar[dict[str, Any]] = {
         **ClockOut.example,
-        "done": {"instants": 2, "charges": 3, "true_ups": 0, "grants_expired": 1},
+        "done": {"instants": 2, "charges": 3, "true_ups": 0, "grants_issued": 1},
     }
 
 

@@ -30,6 +30,7 @@ JOBS: tuple[Job, ...] = (
     Job(name="prune", task="ledger.tasks.prune", every=timedelta(hours=1)),
     Job(name="verify", task="ledger.tasks.verify", every=timedelta(days=1)),
     Job(name="refresh_costs", task="billing.tasks.refresh_costs", every=timedelta(days=1)),
+    Job(name="issue_grants", task="wallets.tasks.issue_grants", every=timedelta(minutes=1)),
     Job(name="sweep_wallets", task="wallets.tasks.sweep", every=timedelta(hours=1)),
 )
 

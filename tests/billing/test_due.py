@@ -14,7 +14,7 @@ from ledger.models import Transaction
 from tests import factories
 from tests.billing.charging.agreed import agreed, on
 from tests.billing.scene import event, left, new_scene
-from wallets import expiry
+from wallets import expiry, schedules, summary
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +228,27 @@ def test_whom_somebody_else_sees_to_is_left_to_them():
     assert found[0].charges == 0
     assert not Transaction.objects.exists()
     assert due.sweep(at=on("2024-01-10")).charges == 1
+
+
+def test_a_clock_issues_recurring_credit_and_rolls_it_over_on_its_way():
+    clock = clocks.create(
+        book=factories.book(), key="months", now_at=on("2024-01-31"), at=on("2024-01-31")
+    )
+    customer = factories.customer(book=clock.book)
+    clocks.attach(customer=customer, clock=clock)
+    wallet = factories.wallet(customer=customer)
+    schedules.create(
+        wallet=wallet,
+        key="included",
+        amount=Decimal(100),
+        cadence="P1M",
+        starts_at=on("2024-01-31"),
+        rollover_maximum=Decimal(40),
+        at=on("2024-01-31"),
+    )
+
+    done = clocks.advance(clock=clock, to=on("2024-03-31"))
+
+    assert (done.grants_issued, done.grants_expired) == (3, 3)
+    figures = summary.of_wallets([wallet.pk], at=on("2024-03-31"))[wallet.pk]
+    assert (figures.granted, figures.expired, figures.available) == (300, 160, 140)

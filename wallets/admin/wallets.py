@@ -16,7 +16,7 @@ from ledger.admin.display import amount, badge, instant, link
 from ledger.admin.fields import AssetField, CustomerField, InstantField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table, number
-from wallets import grants, summary
+from wallets import grants, issuing, summary
 from wallets.admin import figures, states
 from wallets.models import CreditGrant, Wallet
 
@@ -42,7 +42,7 @@ class GrantForm(OperationForm):
     amount = forms.DecimalField(max_digits=38, decimal_places=12)
     funding = forms.ChoiceField(choices=CreditGrant.Funding.choices)
     priority = forms.IntegerField(
-        initial=100, min_value=0, max_value=grants.MAX_PRIORITY, help_text="Low burns first."
+        initial=100, min_value=0, max_value=issuing.MAX_PRIORITY, help_text="Low burns first."
     )
     effective_at = InstantField(label="Effective (UTC)", required=False, help_text="Empty is now.")
     expires_at = InstantField(label="Expires (UTC)", required=False, help_text="Empty is never.")
@@ -53,7 +53,7 @@ class GrantForm(OperationForm):
         required=False,
         min_value=0,
         max_digits=38,
-        decimal_places=grants.COST_SCALE,
+        decimal_places=issuing.COST_SCALE,
         help_text="Money paid per unit, in the book's base currency.",
     )
     name = forms.CharField(max_length=200, required=False)

@@ -13,12 +13,13 @@ _AT = "2026-03-01T12:00:00Z"
 
 
 class FiguresOut(serializers.Serializer[Any]):
-    """What became of credit: granted = used + expired + voided + settled."""
+    """What became of credit: granted = used + expired + voided + transferred + settled."""
 
     granted = Amount()
     used = Amount()
     expired = Amount()
     voided = Amount()
+    transferred = Amount(help_text="To other grants, less what came from them.")
     settled = Amount(help_text="Still the customer's: held, pending or available.")
     held = Amount()
     pending = Amount(help_text="Not effective yet.")
@@ -29,6 +30,7 @@ class FiguresOut(serializers.Serializer[Any]):
         "used": "6.25",
         "expired": "0",
         "voided": "0",
+        "transferred": "0",
         "settled": "93.75",
         "held": "0",
         "pending": "0",

@@ -112,7 +112,7 @@ def test_a_wallet_shows_what_became_of_its_credit():
     said = Browser().read("wallets_wallet_change", wallet.pk)
 
     # Granted, used, expired (the first, less what was used of it), available.
-    assert "100.00 USD 10.00 USD 30.00 USD – – – 60.00 USD" in said
+    assert "100.00 USD 10.00 USD 30.00 USD – – – – 60.00 USD" in said
 
 
 @pytest.mark.parametrize("page", ["wallets_wallet_changelist", "wallets_creditgrant_changelist"])
