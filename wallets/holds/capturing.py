@@ -133,12 +133,13 @@ def _capture(hold: Hold, claim: Claim, at: datetime, arrived: Arrived) -> Captur
     unbilled = unbilled_accounts(book_id, [whose], at=at)[whose]
     target = _target(hold, claim, at)
     others = {unbilled, *(surveyed.accounts if surveyed else ())}
-    spread, funds = standing.lock_parts(hold, others, at=at)
+    spread, funds = standing.lock_parts(hold, others)
     taken = _take(claim, spread, arrived(claim.events) if claim.events else {})
     changes = parts.reduce(_left(claim, spread, taken))
     if taken.missing:
         assert surveyed is not None, "more is asked than the hold has"
-        surveyed.fill(holding.held_with(funds, changes))
+        funds = holding.held_with(funds, _with(changes, taken.parts))
+        surveyed.fill(parts.give_back_expired(funds, at=at))
         taken.parts += _beyond(surveyed.means[whose], taken.missing, hold, claim, at)
     transaction_id = _post(hold, claim, taken, target, at)
     _note(hold, claim, taken, at)
@@ -165,6 +166,14 @@ def _left(claim: Claim, spread: Iterable[Held], taken: _Taken) -> Iterable[tuple
     for part in spread:
         rest = subtract(part.amount, used.get(part.account_id, ZERO))
         yield part, ZERO if claim.is_final else rest
+
+
+def _with(changes: Mapping[int, Decimal], taken: Iterable[Part]) -> Mapping[int, Decimal]:
+    """Return changes as if what is taken were held still: nothing else may have it."""
+    kept = dict(changes)
+    for account_id, amount in taken:
+        kept[account_id] = add(kept[account_id], amount)
+    return kept
 
 
 def _beyond(means: Means, missing: Decimal, hold: Hold, claim: Claim, at: datetime) -> list[Part]:

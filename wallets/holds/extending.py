@@ -12,7 +12,7 @@ from ledger import arrays, holding
 from ledger.errors import InvalidInputError
 from ledger.money import ZERO, add, exact, text
 from wallets.errors import CreditExhaustedError
-from wallets.holds import standing
+from wallets.holds import parts, standing
 from wallets.holds.means import survey, unbilled_accounts
 from wallets.holds.orders import ON_ACCOUNT, Credit, check_expiry
 from wallets.holds.parts import Part
@@ -49,9 +49,7 @@ def extend(
         standing.check(hold, at)
         if amount is None:
             whose = (hold.customer_id, hold.asset_id)
-            standing.lock_parts(
-                hold, unbilled_accounts(hold.book_id, [whose], at=at).values(), at=at
-            )
+            standing.lock_parts(hold, unbilled_accounts(hold.book_id, [whose], at=at).values())
         else:
             _set_aside(hold, amount, credit, at)
         if expires_in is not None:
@@ -66,8 +64,8 @@ def _set_aside(hold: Hold, amount: Decimal, credit: Credit, at: datetime) -> Non
         raise InvalidInputError(field="amount", value=amount, remedy=remedy)
     whose = (hold.customer_id, hold.asset_id)
     surveyed = survey(book_id=hold.book_id, wanted={whose: credit}, since=at, until=at)
-    spread, funds = standing.lock_parts(hold, surveyed.accounts, at=at)
-    surveyed.fill(funds)
+    spread, funds = standing.lock_parts(hold, surveyed.accounts)
+    surveyed.fill(parts.give_back_expired(funds, at=at))
     means = surveyed.means[whose]
     available = means.available(at, hold.feature_key)
     if available is not None and available < amount:

@@ -53,19 +53,15 @@ def remaining(hold: Hold) -> Decimal:
     return subtract(hold.requested, hold.captured)
 
 
-def lock_parts(
-    hold: Hold, others: Collection[int], *, at: datetime
-) -> tuple[list[Held], Mapping[int, Funds]]:
+def lock_parts(hold: Hold, others: Collection[int]) -> tuple[list[Held], Mapping[int, Funds]]:
     """
     Lock what a hold lies on, and other accounts, and return its parts and what the accounts hold.
-
-    What has expired on them is given back.
 
     Raises:
         HoldClosedError: by the clock of somebody else it has expired.
     """
     lies_on = {part.account_id for part in parts.of_holds([hold.pk])[hold.pk]}
-    funds = parts.give_back_expired(bulk.lock({*lies_on, *others}), at=at)
+    funds = bulk.lock({*lies_on, *others})
     spread = parts.of_holds([hold.pk])[hold.pk]
     together = ZERO
     for part in spread:

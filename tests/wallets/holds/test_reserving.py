@@ -11,7 +11,6 @@ from ledger.models import Balance
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.holds.setting_aside import (
-    CREDIT_ONLY,
     balance_of,
     held_of,
     held_on,
@@ -232,14 +231,3 @@ def test_an_amount_finer_than_its_asset_is_refused():
 
     with pytest.raises(PrecisionError):
         reserve(wallet.customer, "0.001", asset=cents)
-
-
-def test_a_hold_takes_few_queries_however_many_are_asked_for(wallet, django_assert_num_queries):
-    for _ in range(3):
-        factories.grant(wallet=wallet, amount=100)
-    hold(wallet.customer, 1)
-    wanted = [order(wallet.customer, 1, credit=CREDIT_ONLY) for _ in range(20)]
-
-    # Beyond seven: a savepoint, and an account that is remembered only once it is committed.
-    with django_assert_num_queries(10):
-        holds.reserve_all(wanted)
