@@ -2,12 +2,13 @@
 #
 #   make demo    the main job on generated data: usage in, balances and a verified ledger out
 #   make serve   web server, worker and scheduler together; PORT=8001 for another port
-#   make test    all tests; ARGS='-k name' for some of them
+#   make test    all tests; ARGS='-k name' for some of them, WORKERS=0 for one process
 #   make check   lint, types, import contracts
 #   make bench   speed and memory, beside a baseline of the same run
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -39,7 +40,7 @@ serve: venv
 	@exec $(BIN)/python manage.py serve $(ARGS)
 
 test: venv
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 check: venv
 	@failed=0; \

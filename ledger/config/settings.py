@@ -22,6 +22,8 @@ IS_PRODUCTION = env.choice("METERBOOK_ENV", ("development", "production"), "deve
 )
 DEBUG = env.flag("METERBOOK_DEBUG", default=False)
 HOME = Path(env.text("METERBOOK_HOME", str(BASE_DIR / ".meterbook"))).resolve()
+if IS_TESTING and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+    HOME /= worker  # a server for each: no worker's transactions hold back another's
 env.require(
     holds=not (IS_PRODUCTION and DEBUG),
     otherwise="METERBOOK_DEBUG is on: it shows secrets to visitors, turn it off in production.",

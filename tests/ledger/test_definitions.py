@@ -10,7 +10,7 @@ REFUSED = "42501"  # insufficient privilege
 MAY_CHANGE = {
     "ledger_asset": {"name"},
     "ledger_book": {"name", "tax_ids"},
-    "ledger_customer": {"name", "metadata", "is_active", "parent_id"},
+    "ledger_customer": {"name", "metadata", "is_active", "parent_id", "clock_id"},
     "wallets_wallet": {"name"},
     "wallets_creditgrant": {"name", "voided_at", "expired_at"},
     "billing_meter": {"name", "archived_at"},
