@@ -4,13 +4,15 @@ Which lots may pay for whose usage, and what is left in them; set-based.
 A batch takes three steps inside its transaction, whatever the number of customers:
 
     candidates = funding.lots_of(customer_ids=…, since=first usage, until=last usage)
-    funding.fill(candidates, bulk.lock({*candidates.lots, …other guarded accounts}))
+    locked = bulk.lock({*candidates.lots, …other guarded accounts})
+    funding.fill(candidates, parts.give_back_expired(locked, at=now))
     … burndown.allocate(candidates.pool(customer, asset), amount, at, feature) per event …
     moves = [*funding.reclaims(candidates), *moves]
 
 ``lots_of`` reads what never changes about lots and locks nothing. ``fill`` is told what the
-locked balances hold. Customers who share a wallet share its Lot objects, so that what one of
-them spends is gone for the others. Nothing here outlives the transaction.
+locked balances hold, once expired holds have given back. Customers who share a wallet share its
+Lot objects, so that what one of them spends is gone for the others. Nothing here outlives the
+transaction.
 """
 
 from __future__ import annotations

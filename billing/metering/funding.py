@@ -24,6 +24,7 @@ from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
 from wallets import burndown, funding
 from wallets.burndown import Lot
+from wallets.holds.parts import give_back_expired
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,7 +148,8 @@ def open_purse(
     Lock all that these (customer, asset) pairs may pay with for usage in ``[since, until]``.
 
     Everything guarded that the batch may move is locked here, in one sorted pass: what the database
-    locks later, it has already. ``taken`` are accounts that something may go back to.
+    locks later, it has already. ``taken`` are accounts that something may go back to. What was held
+    and has expired by ``at`` pays again, whether a sweep has come by or not.
     """
     pairs = sorted(set(wanted))
     if not pairs:
@@ -161,7 +163,8 @@ def open_purse(
         also=taken,
     )
     owed_on = [number for numbers in owing.values() for number in numbers]
-    funds = bulk.lock({*candidates.lots, *owed_on, *taken})
+    locked = bulk.lock({*candidates.lots, *owed_on, *taken})
+    funds = give_back_expired(locked, at=at)
     funding.fill(candidates, funds)
     purse = Purse(candidates=candidates)
     for customer_id, asset_id in pairs:
