@@ -39,6 +39,16 @@ def publish(*, topic: str, key: str, payload: Mapping[str, Any], at: datetime) -
     return row
 
 
+def publish_all(*, topic: str, payloads: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
+    """Write down, as ``publish`` does, what must happen under each key; one statement."""
+    assert connection.in_atomic_block, "an outbox row belongs to the transaction of its fact"
+    rows = [
+        Outbox(topic=topic, key=key, payload=dict(payload), created_at=at, available_at=at)
+        for key, payload in payloads.items()
+    ]
+    Outbox.objects.bulk_create(rows, ignore_conflicts=True)
+
+
 def claim(*, topic: str, limit: int, at: datetime, lease: timedelta = LEASE) -> list[Outbox]:
     """Take up to ``limit`` due rows, oldest first, for the time of the lease."""
     due = Q(topic=topic, settled_at=None, is_dead=False, available_at__lte=at)

@@ -8,12 +8,13 @@ long as the calendar month. Postings are grouped by the month of the event in an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from billing.budgets.matching import Counter
 from billing.metering.accruals import OpenAccrual, Series
 from billing.metering.aggregations import AVG, LATEST, MIN
 from billing.metering.compiling import CompiledMeter
@@ -56,6 +57,9 @@ class OpenSeries:
     accrual: OpenAccrual = field(init=False)
     accounts: SeriesAccounts = field(init=False)
     payer: Payer | None = field(init=False)
+    # The budgets that may count its units, and its amounts.
+    unit_counters: Sequence[Counter] = field(init=False)
+    counters: Sequence[Counter] = field(init=False)
     moves: list[Move] = field(init=False)  # of its month; other series add to it, too
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from django.db import IntegrityError, connection, transaction
 
+from billing.budgets import using
 from billing.metering import (
     accruals,
     own_items,
@@ -148,10 +149,16 @@ def _correct_once(
 
 
 def _wait_for_others(event: UsageEvent) -> None:
-    """Let one correction of an event happen at a time; the later ones see what the first did."""
+    """
+    Let one correction of an event happen at a time; the later ones see what the first did.
+
+    What begins to count usage waits until it is over, as for a batch.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtext('billing_correction'), hashint8(%s))", [event.pk]
+            "SELECT pg_advisory_xact_lock(hashtext('billing_correction'), hashint8(%s)),"
+            " pg_advisory_xact_lock_shared(%s, %s)",
+            [event.pk, using.LOCK, event.book_id],
         )
 
 
@@ -173,9 +180,7 @@ def _numbered(event: UsageEvent, replacement: Fact, at: datetime) -> dict[int, M
         raise InvalidInputError(
             field="time", value=str(replacement.occurred_at), remedy=refused.detail
         )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_next_id()")
-        event_id = cursor.fetchone()[0] + 1
+    event_id = writing.new_batch(event.book_id) + 1
     return {
         event_id: Measured(
             replacement,
@@ -238,6 +243,7 @@ def _post(
         catalogue=catalogue,
         items=arriving,
         terms=terms,
+        budgets=catalogue.budgets,
         at=at,
         leaving=leaving,
         has_contracts=own.has_contracts,
@@ -271,3 +277,4 @@ def _post(
             received_at=at,
         )
         unpriced_models.note(book_id=book.pk, items=arriving)
+    using.add_up(work.used, book_id=book.pk, at=at, cause=f"correction:{event.pk}")

@@ -28,6 +28,7 @@ from billing.metering.recording import record
 from billing.metering.rejections import keep as keep_rejected
 from billing.metering.repetition import is_same, repetitions
 from billing.metering.snapshot import Snapshot
+from billing.metering.writing import new_batch
 from ledger.errors import InvalidInputError, PrecisionError, TransientError
 from ledger.integrity import refusals
 from ledger.models import Book
@@ -238,7 +239,7 @@ def _take(
     rejections: list[Rejection],
 ) -> None:
     """Claim what is new, keep what has no customer, record the rest."""
-    batch_id = _next_id()
+    batch_id = new_batch(book.pk)
     numbered = {batch_id + line: m for line, m in enumerate(prepared.measured, 1)}
     taken = claims.claim([claims.Claim(m.key, m.content, i) for i, m in numbered.items()])
     if taken:
@@ -293,9 +294,3 @@ def _attributed(
             Row(measured.fact.index, "unattributed", "unknown_subject", detail, "subject")
         )
     return {i: m for i, m in numbered.items() if i not in strangers}
-
-
-def _next_id() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_next_id()")
-        return int(cursor.fetchone()[0])

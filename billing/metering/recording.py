@@ -16,7 +16,16 @@ from decimal import Decimal, DecimalException
 from typing import Final
 
 from billing import rechecking
-from billing.metering import accruals, own_items, unique_values, unpriced_models, writing
+from billing.budgets import using
+from billing.budgets.matching import Budgets, Counter
+from billing.metering import (
+    accruals,
+    own_items,
+    snapshot,
+    unique_values,
+    unpriced_models,
+    writing,
+)
 from billing.metering.accruals import OpenAccrual, Series
 from billing.metering.aggregations import UNIQUE_COUNT
 from billing.metering.attribution import Item, OpenSeries, items_of
@@ -46,6 +55,7 @@ class Work:
     fresh: set[tuple[int, str]] = field(default_factory=set)  # unique values not seen before
     # What events that are taken back have paid from, by event and revenue account.
     own: dict[tuple[int, int], list[tuple[int, Decimal]]] = field(default_factory=dict)
+    used: using.Used = field(default_factory=using.Used)  # of budgets
     moves: defaultdict[datetime, list[Move]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -72,6 +82,7 @@ def record(
         catalogue=catalogue,
         items=items,
         terms=terms,
+        budgets=snapshot.budgets_of(catalogue, own.catalogue_version),
         at=received_at,
         has_contracts=own.has_contracts,
     )
@@ -96,6 +107,7 @@ def record(
     )
     if catalogue.costs is not None and catalogue.costs.looks_up_models:
         unpriced_models.note(book_id=book.pk, items=items)
+    using.add_up(work.used, book_id=book.pk, at=received_at, cause=f"usage:{batch_id}")
     return posted
 
 
@@ -104,6 +116,7 @@ def open_work(
     catalogue: Snapshot,
     items: Sequence[Item],
     terms: Mapping[int, Terms],
+    budgets: Budgets,
     at: datetime,
     leaving: Sequence[Item] = (),
     has_contracts: bool = True,
@@ -141,8 +154,11 @@ def open_work(
         purse=purse,
         cost_accounts=open_cost_accounts(catalogue=catalogue, supplies=supplies, at=at),
     )
+    if budgets:
+        budgets.lines_of({one.series.customer_id for one in series})
     for one in series:
         one.accrual = opened[one.series]
+        one.unit_counters, one.counters = _counters(one, budgets) if budgets else ((), ())
         if one.events is not None and one.accrual.events is None:
             one.accrual.events = EventState.load(one.accrual.priced, one.events.free_events)
         one.accounts = accounts[one.series]
@@ -152,6 +168,13 @@ def open_work(
         (item.of.accrual.id, item.measure.text) for item in items if item.measure.text is not None
     )
     return work
+
+
+def _counters(one: OpenSeries, budgets: Budgets) -> tuple[Sequence[Counter], Sequence[Counter]]:
+    """Return the budgets that may count a series' units, and those of its amounts."""
+    customer_id = one.series.customer_id
+    units = budgets.counters(customer_id, one.meter, one.meter.unit_id)
+    return units, budgets.counters(customer_id, one.meter, one.asset_id) if one.rate else ()
 
 
 def _now(catalogue: Snapshot, at: datetime) -> datetime:
@@ -232,6 +255,8 @@ def charge(item: Item, change: Decimal, work: Work) -> None:
     if change:
         accounts = of.accounts
         of.moves.append(_directed(accounts.consumed_id, accounts.metered_id, change, at, event_id))
+        if of.unit_counters:
+            work.used.count(of.unit_counters, item.measure.labels, at, change)
     if rate is None:
         return
     if of.events is not None and accrual.events is not None:
@@ -291,6 +316,8 @@ def _settle(item: Item, due: Decimal, work: Work) -> None:
     event_id, at, _, _, of, _ = item
     takings, revenue_id, payer = of.accrual.takings, of.accounts.revenue_id, of.payer
     assert payer is not None, "what is priced is paid by somebody"
+    if of.counters:
+        work.used.count(of.counters, item.measure.labels, at, due)
     if due > 0:
         for account_id, part in payer.pay(due, at, of.feature_key, takings, of.is_credit_only):
             of.moves.append(Move(account_id, revenue_id, part, at, event_id))

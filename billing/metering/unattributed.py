@@ -14,6 +14,7 @@ from billing.metering import decode, snapshot, timeless
 from billing.metering.facts import Fact, Outcome
 from billing.metering.measuring import Measured, measure
 from billing.metering.recording import record
+from billing.metering.writing import new_batch
 from billing.models import Subject, UnattributedEvent
 from ledger.errors import InvalidInputError, PrecisionError
 from ledger.integrity import refusals
@@ -90,9 +91,7 @@ def _post(book: Book, rows: list[UnattributedEvent], at: datetime, outcome: Outc
     without_time = {row.subject for row in rows if row.occurred_at == row.received_at}
     clocks = timeless.clocks_of(catalogue, without_time)
     numbered: dict[int, Measured] = {}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_next_id()")
-        batch_id = cursor.fetchone()[0]
+    batch_id = new_batch(book.pk)
     for line, row in enumerate(rows, 1):
         fact = _fact(row)
         meters = catalogue.meters.get(fact.type, ())

@@ -9,9 +9,23 @@ from typing import Final
 
 from django.db import connection
 
+from billing.budgets.using import LOCK
 from billing.metering.measuring import Measured
 from billing.models import UsageBatch
 from ledger.models import Book
+
+
+def new_batch(book_id: int) -> int:
+    """
+    Return the id of a new batch, at the start of its transaction.
+
+    What begins to count usage, a budget, waits until the transaction is over.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ledger_next_id(), pg_advisory_xact_lock_shared(%s, %s)", [LOCK, book_id]
+        )
+        return int(cursor.fetchone()[0])
 
 
 def digest_of(numbered: Mapping[int, Measured]) -> bytes:

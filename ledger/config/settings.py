@@ -237,6 +237,10 @@ LEDGER_CHECKS = [
     "wallets.checks.grants_were_posted",
     "wallets.checks.wallets_add_up",
     "wallets.checks.deferred_revenue_rolls_forward",
+    "wallets.holds.checks.held_is_what_holds_set_aside",
+    "wallets.holds.checks.holds_add_up",
+    "wallets.holds.checks.captured_is_what_waits",
+    "wallets.holds.checks.captures_add_up",
     "billing.checks.quantities_were_posted",
     "billing.checks.amounts_were_posted",
     "billing.checks.takings_add_up",
@@ -246,6 +250,7 @@ LEDGER_CHECKS = [
     "billing.checks.charges_were_posted",
     "billing.price_checks.amounts_are_priced",
     "billing.price_checks.costs_were_posted",
+    "billing.budget_checks.budgets_were_counted",
 ]
 
 # --- Readiness -------------------------------------------------------------------------
