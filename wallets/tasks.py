@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
-from wallets import expiry, overdraft, schedules
+from wallets import expiry, holds, overdraft, schedules
 
 logger = structlog.get_logger(__name__)
 
@@ -14,6 +14,13 @@ def issue_grants(**_later: object) -> None:
     """Issue the recurring grants that are due; safe to run twice, late, or concurrently."""
     if issued := schedules.issue(at=now()):
         logger.info("grants issued", grants=issued)
+
+
+@shared_task
+def expire_holds(**_later: object) -> None:
+    """End the holds that have expired; safe to run twice, late, or concurrently."""
+    if expired := holds.expire(at=now()):
+        logger.info("holds expired", holds=expired)
 
 
 @shared_task

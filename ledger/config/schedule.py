@@ -31,6 +31,7 @@ JOBS: tuple[Job, ...] = (
     Job(name="verify", task="ledger.tasks.verify", every=timedelta(days=1)),
     Job(name="refresh_costs", task="billing.tasks.refresh_costs", every=timedelta(days=1)),
     Job(name="issue_grants", task="wallets.tasks.issue_grants", every=timedelta(minutes=1)),
+    Job(name="expire_holds", task="wallets.tasks.expire_holds", every=timedelta(seconds=30)),
     Job(name="sweep_wallets", task="wallets.tasks.sweep", every=timedelta(hours=1)),
 )
 
