@@ -1,0 +1,1 @@
+"""Signed calls to whoever wants to know what happened, by the Standard Webhooks scheme."""

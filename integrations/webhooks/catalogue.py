@@ -1,0 +1,252 @@
+"""
+Every type of event that endpoints are told: when, with which data (pure).
+
+Whoever publishes an event in the outbox (topic ``event``) sends ``{"type", "book", "customer",
+"data"}``, and ``"emails"`` if it is to be mailed, too. ``data`` holds what the type's schema asks
+for; more may be added at any time, nothing is taken away. Amounts are decimal text, instants
+RFC 3339, ids text, as in the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+Schema: TypeAlias = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9]+$"}
+_AMOUNT: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+_INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}
+_WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
+_NOON: Final = "2026-03-01T12:00:00Z"
+
+
+def _or_null(schema: Schema) -> Schema:
+    return schema | {"type": [schema["type"], "null"]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """A type of event; ``fields`` are those that ``data`` always has."""
+
+    name: str
+    title: str  # of a mail about it
+    when: str
+    fields: Mapping[str, Schema]
+    example: Mapping[str, Any]
+
+    @property
+    def data_schema(self) -> Schema:
+        """Return the JSON Schema of the event's data."""
+        return {
+            "type": "object",
+            "required": list(self.fields),
+            "properties": dict(self.fields),
+            "additionalProperties": True,
+        }
+
+    @property
+    def schema(self) -> Schema:
+        """Return the JSON Schema of a message's body."""
+        return {
+            "type": "object",
+            "required": ["type", "timestamp", "customer", "data"],
+            "properties": {
+                "type": {"const": self.name},
+                "timestamp": _INSTANT | {"description": "When it happened."},
+                "customer": _or_null(_TEXT) | {"description": "The customer's key."},
+                "data": self.data_schema,
+            },
+            "additionalProperties": True,
+        }
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """Return a message's body, as an example."""
+        return {
+            "type": self.name,
+            "timestamp": _NOON,
+            "customer": "acme",
+            "data": dict(self.example),
+        }
+
+
+_WALLET: Final = {"wallet": _TEXT, "wallet_id": _ID, "asset": _TEXT}
+_MAIN: Final = {"wallet": "main", "wallet_id": "7", "asset": "USD"}
+_ALERT: Final = {"alert": _TEXT, "threshold": _AMOUNT, "value": _AMOUNT}
+_TOP_UP: Final = {
+    "top_up": _TEXT,
+    "top_up_id": _ID,
+    **_WALLET,
+    "amount": _AMOUNT,
+    "currency": _TEXT,
+    "price": _AMOUNT,
+    "state": _TEXT,
+    "reason": _TEXT,
+    "rule": _or_null(_TEXT),
+}
+_BOUGHT: Final = {
+    "top_up": "order-1",
+    "top_up_id": "12",
+    **_MAIN,
+    "amount": "100",
+    "currency": "USD",
+    "price": "100",
+    "state": "settled",
+    "reason": "",
+    "rule": None,
+}
+_BUDGET: Final = {
+    "budget": _TEXT,
+    "budget_id": _ID,
+    "asset": _TEXT,
+    "amount": _AMOUNT,
+    "used": _AMOUNT,
+    "percent": _AMOUNT,
+    "starts_at": _INSTANT,
+}
+_SPENT: Final = {
+    "budget": "research-2026",
+    "budget_id": "3",
+    "asset": "USD",
+    "amount": "500",
+    "used": "402.5",
+    "percent": "80",
+    "starts_at": "2026-03-01T00:00:00Z",
+}
+
+_ALL: Final = (
+    EventType(
+        name="wallet.balance.low",
+        title="Balance is low",
+        when="A wallet's available credit has fallen below an alert's threshold; once until it has"
+        " risen above it again.",
+        fields=_ALERT | _WALLET,
+        example={"alert": "low", "threshold": "20", "value": "19.4", **_MAIN},
+    ),
+    EventType(
+        name="wallet.run_out.projected",
+        title="Credit is about to run out",
+        when="At the pace of the last days, a wallet's credit lasts for fewer days than an alert's"
+        " threshold.",
+        fields=_ALERT | _WALLET,
+        example={"alert": "soon", "threshold": "7", "value": "5.5", **_MAIN},
+    ),
+    EventType(
+        name="grant.expiring",
+        title="Credit is about to expire",
+        when="Credit of a wallet expires within as many days as an alert's threshold says; the"
+        " value is how much.",
+        fields=_ALERT | _WALLET,
+        example={"alert": "expiry", "threshold": "14", "value": "35", **_MAIN},
+    ),
+    EventType(
+        name="grant.issued",
+        title="Credit was granted",
+        when="A block of credit was put into a wallet.",
+        fields={
+            "grant": _TEXT,
+            "grant_id": _ID,
+            **_WALLET,
+            "amount": _AMOUNT,
+            "funding": _TEXT,
+            "effective_at": _INSTANT,
+            "expires_at": _or_null(_INSTANT),
+        },
+        example={
+            "grant": "welcome-2026",
+            "grant_id": "31",
+            **_MAIN,
+            "amount": "100",
+            "funding": "promotional",
+            "effective_at": _NOON,
+            "expires_at": "2027-03-01T00:00:00Z",
+        },
+    ),
+    EventType(
+        name="topup.settled",
+        title="Top-up paid",
+        when="The payment of a top-up has arrived.",
+        fields=_TOP_UP,
+        example=_BOUGHT,
+    ),
+    EventType(
+        name="topup.failed",
+        title="Top-up failed",
+        when="A top-up was not paid; the reason says why.",
+        fields=_TOP_UP,
+        example=_BOUGHT | {"state": "failed", "reason": "The card was declined."},
+    ),
+    EventType(
+        name="topup.refunded",
+        title="Top-up refunded",
+        when="A top-up's payment was given back; what was unused of its credit is void.",
+        fields=_TOP_UP,
+        example=_BOUGHT | {"state": "refunded", "reason": "Bought twice"},
+    ),
+    EventType(
+        name="recharge.stopped",
+        title="Automatic recharge stopped",
+        when="A recharge rule stopped after declines, until somebody resumes it.",
+        fields={"rule": _TEXT, "rule_id": _ID, **_WALLET, "reason": _TEXT, "declines": _WHOLE},
+        example={
+            "rule": "keep-100",
+            "rule_id": "4",
+            **_MAIN,
+            "reason": "The card was declined.",
+            "declines": 3,
+        },
+    ),
+    EventType(
+        name="budget.warning",
+        title="Budget is being used up",
+        when="Use of a budget has reached one of its warnings, in percent; once per period each.",
+        fields=_BUDGET,
+        example=_SPENT,
+    ),
+    EventType(
+        name="budget.reached",
+        title="Budget is used up",
+        when="A budget is used up; once per period.",
+        fields=_BUDGET,
+        example=_SPENT | {"used": "500", "percent": "100"},
+    ),
+    EventType(
+        name="entitlement.usage",
+        title="Allowance is being used up",
+        when="Use of a metered entitlement has reached an alert's threshold; once per usage"
+        " period.",
+        fields=_ALERT | {"feature": _TEXT},
+        example={"alert": "calls", "threshold": "9000", "value": "9001", "feature": "api-calls"},
+    ),
+    EventType(
+        name="webhook.endpoint.disabled",
+        title="Webhook endpoint disabled",
+        when="An endpoint is called no more: it failed for days, or said that it is gone. Other"
+        " endpoints are told; what it misses can be replayed.",
+        fields={
+            "endpoint": _TEXT,
+            "endpoint_id": _ID,
+            "reason": _TEXT,
+            "failing_since": _or_null(_INSTANT),
+        },
+        example={
+            "endpoint": "crm",
+            "endpoint_id": "2",
+            "reason": "It has failed since 2026-02-24T12:00:00Z.",
+            "failing_since": "2026-02-24T12:00:00Z",
+        },
+    ),
+    EventType(
+        name="webhook.test",
+        title="Test",
+        when="Somebody asked for a test of the endpoint; it is sent whatever the endpoint chose.",
+        fields={"endpoint": _TEXT},
+        example={"endpoint": "crm"},
+    ),
+)
+EVENT_TYPES: Final[Mapping[str, EventType]] = {kind.name: kind for kind in _ALL}
+TEST: Final = "webhook.test"
+DISABLED: Final = "webhook.endpoint.disabled"
