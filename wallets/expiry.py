@@ -9,7 +9,8 @@ usage from before that instant still needs when it arrives late.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -19,8 +20,8 @@ from django.db.models import Min
 from ledger import bulk, chart
 from ledger.money import text
 from ledger.moves import Move, Posting
-from wallets import counterparts
-from wallets.issuing import source_of
+from wallets import counterparts, issuing
+from wallets.holds import parts
 from wallets.models import CreditGrant
 
 _CHUNK: Final = 500
@@ -34,8 +35,9 @@ def close_expired(*, at: datetime, limit: int | None = None, customer_id: int | 
 
     What is left, less what is held, goes to breakage (paid), takes back the expense
     (promotional) or returns to the units granted (units). What reaches a closed or voided lot
-    afterwards, a released hold or a correction, follows it on the next run. Safe to run
-    twice, late, or concurrently; each chunk is committed by itself.
+    afterwards, a released hold or a correction, follows it on the next run; a wallet that reopens
+    has it as credit again, which lives as long as the lot did. Safe to run twice, late, or
+    concurrently; each chunk is committed by itself.
     """
     done = 0
     for query in (_DUE, _LEFT_BEHIND):
@@ -70,12 +72,18 @@ class _Expired(NamedTuple):
     book_id: int
     asset_id: int
     asset_kind: str
+    reopens: bool
+
+    @property
+    def is_reopened(self) -> bool:
+        """Say whether what is left came after the lot was closed, and is credit again."""
+        return self.reopens and self.voided_at is None and self.expired_at is not None
 
 
 # Rows that somebody else is closing are left to them.
 _GRANTS: Final = """
     SELECT g.id, g.account_id, g.funding, g.expires_at, g.expired_at, g.voided_at,
-           c.book_id, w.asset_id, a.kind
+           c.book_id, w.asset_id, a.kind, w.after_expiry = 'reopen'
     FROM wallets_creditgrant g
     JOIN wallets_wallet w ON w.id = g.wallet_id
     JOIN ledger_customer c ON c.id = w.customer_id
@@ -102,15 +110,18 @@ def _locked(query: str, at: datetime, limit: int, customer_id: int | None) -> li
 
 
 def _close(expired: Sequence[_Expired], at: datetime) -> int:
-    funds = bulk.lock(grant.account_id for grant in expired)
-    takers = _takers(expired, at)
+    locked = bulk.lock(grant.account_id for grant in expired)
+    funds = parts.give_back_expired(locked, at=at)
+    filled = [grant for grant in expired if funds[grant.account_id].available]
+    takers = _takers(filled, at)
     postings = [
         _posting(grant, funds[grant.account_id], takers[grant.grant_id])
-        for grant in expired
-        if funds[grant.account_id].available
+        for grant in filled
+        if not grant.is_reopened
     ]
     if postings:
         bulk.post(postings=postings)
+    _reopen([grant for grant in filled if grant.is_reopened], funds, at)
     closed = [grant.grant_id for grant in expired if grant.voided_at is None]
     CreditGrant.objects.filter(pk__in=closed, expired_at=None).update(expired_at=at)
     return len(expired)
@@ -126,12 +137,35 @@ def _takers(expired: Sequence[_Expired], at: datetime) -> dict[int, int]:
             grant.asset_id,
         )
         for grant in expired
-        if grant.voided_at is None
+        if grant.voided_at is None and not grant.is_reopened
     }
     accounts = chart.accounts(specs.values(), at=at) if specs else {}
     takers = {grant_id: accounts[spec] for grant_id, spec in specs.items()}
     voided = [grant.grant_id for grant in expired if grant.voided_at is not None]
-    return takers | source_of(voided) if voided else takers
+    return takers | issuing.source_of(voided) if voided else takers
+
+
+def _reopen(returned: Sequence[_Expired], funds: Mapping[int, bulk.Funds], at: datetime) -> None:
+    """Make credit again of what came to closed lots, for as long as those lived."""
+    if not returned:
+        return
+    ids = [one.grant_id for one in returned]
+    grants = CreditGrant.objects.select_related("wallet__customer", "wallet__asset").in_bulk(ids)
+    drafts = []
+    for one in returned:
+        grant, lot = grants[one.grant_id], funds[one.account_id]
+        assert grant.expires_at is not None, "it was closed by it"
+        assert lot.available is not None, "a lot has a floor"
+        part = issuing.part_of(
+            grant,
+            owner=issuing.owner_of(grant.wallet),
+            key=f"reopen:{grant.pk}:{text(lot.debits)}",
+            amount=lot.available,
+            at=at,
+            reason="Returned after the grant had expired.",
+        )
+        drafts.append(replace(part, expires_at=at + (grant.expires_at - grant.effective_at)))
+    issuing.issue(drafts, at=at, debts={})
 
 
 def _posting(grant: _Expired, funds: bulk.Funds, taker_id: int) -> Posting:

@@ -9,13 +9,14 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from ledger import bulk
+from ledger import bulk, inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset, Customer
 from ledger.money import ZERO
 from ledger.moves import Move, Posting
 from wallets import issuing, overdraft
 from wallets.errors import GrantClosedError
+from wallets.holds import parts
 from wallets.models import CreditGrant, Wallet
 
 Funding = CreditGrant.Funding
@@ -29,21 +30,35 @@ def open_wallet(
     at: datetime,
     name: str = "",
     is_shared: bool = False,
+    after_expiry: str = Wallet.AfterExpiry.BREAKAGE,
+    origin: str = "",
 ) -> Wallet:
     """
     Open a wallet once per customer and key, and return it.
 
-    A shared wallet also pays for what the customer's descendants use.
+    A shared wallet also pays for what the customer's descendants use. What a correction returns
+    to a lot that was closed meanwhile is breakage, or with ``after_expiry`` "reopen" credit again.
+    ``origin`` says whose limit it is, if it is no money: "entitlement:<number>".
 
     Raises:
+        InvalidInputError: no such policy.
         IdempotencyConflictError: the key stands for a wallet in another asset, or shared otherwise.
     """
+    inputs.choice("after_expiry", after_expiry, Wallet.AfterExpiry.values)
     wallet, _ = Wallet.objects.get_or_create(
         customer=customer,
         key=key,
-        defaults={"asset": asset, "name": name, "is_shared": is_shared, "created_at": at},
+        defaults={
+            "asset": asset,
+            "name": name,
+            "is_shared": is_shared,
+            "after_expiry": after_expiry,
+            "origin": origin,
+            "created_at": at,
+        },
     )
-    if (wallet.asset_id, wallet.is_shared) != (asset.pk, is_shared):
+    first = (wallet.asset_id, wallet.is_shared, wallet.after_expiry, wallet.origin)
+    if first != (asset.pk, is_shared, after_expiry, origin):
         raise IdempotencyConflictError(key=key)
     return wallet
 
@@ -74,7 +89,8 @@ def issue(
     grant names it as ``parent``, and why in ``reason``.
 
     Raises:
-        InvalidInputError: an amount not above zero, a life that ends before it starts, …
+        InvalidInputError: an amount not above zero, a life that ends before it starts, a key
+            that only grants made here have, …
         PrecisionError: the amount is finer than the asset is kept.
         IdempotencyConflictError: the key already stands for another grant.
     """
@@ -99,6 +115,7 @@ def issue(
             if not terms.are_those_of(first):
                 raise IdempotencyConflictError(key=key)
             return first
+        issuing.check_key(key)
         terms.check(wallet.asset, at)
         draft = terms.draft(wallet, key, at, name=name, parent=parent, reason=reason)
         owing = overdraft.accounts_of([draft.owner.payer]) if draft.may_cover(at) else {}
@@ -126,7 +143,8 @@ def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -
             return grant
         if grant.expires_at is not None and grant.expires_at <= at:
             raise GrantClosedError(grant=grant.key, expires_at=grant.expires_at.isoformat())
-        unused = bulk.lock([grant.account_id])[grant.account_id].available or ZERO
+        funds = parts.give_back_expired(bulk.lock([grant.account_id]), at=at)
+        unused = funds[grant.account_id].available or ZERO
         if unused:
             move = Move(
                 debit=grant.account_id,

@@ -25,6 +25,9 @@ from wallets.models import CreditGrant, Wallet
 MAX_PRIORITY: Final = 32767
 COST_SCALE: Final = 18  # places that a cost basis is kept to
 
+# Keys of grants that come about here, by the word they begin with.
+OWN_KEYS: Final = ("adjust", "reopen", "schedule", "transfer")
+
 
 class Owner(NamedTuple):
     """A wallet, as far as a lot in it has to know."""
@@ -90,11 +93,24 @@ def check(
         raise _refused("cost_basis", cost_basis, "use zero or more")
 
 
+def check_key(key: str) -> None:
+    """
+    Check that a caller's key is none that only grants made here have.
+
+    Raises:
+        InvalidInputError: it begins like one of them.
+    """
+    if key.partition(":")[0] in OWN_KEYS and ":" in key:
+        raise _refused("key", key, f"begin it otherwise than {', '.join(OWN_KEYS)}")
+
+
 def _refused(field: str, value: object, remedy: str) -> InvalidInputError:
     return InvalidInputError(field=field, value=value, remedy=remedy)
 
 
-def part_of(grant: CreditGrant, *, owner: Owner, key: str, amount: Decimal, at: datetime) -> Draft:
+def part_of(
+    grant: CreditGrant, *, owner: Owner, key: str, amount: Decimal, at: datetime, reason: str
+) -> Draft:
     """Return a draft for a part of a lot: funding, cost, life and features stay as they are."""
     return Draft(
         owner=owner,
@@ -108,6 +124,7 @@ def part_of(grant: CreditGrant, *, owner: Owner, key: str, amount: Decimal, at: 
         cost_basis=grant.cost_basis,
         name=grant.name,
         parent_id=grant.pk,
+        reason=reason,
         lot_id=grant.account_id,
         moved_at=at,
     )

@@ -20,6 +20,8 @@ from ledger.models import Account
 from ledger.money import ZERO, subtract, text
 from ledger.moves import Move, Posting
 from wallets.burndown import Lot, allocate, give_back, sort_lots
+from wallets.holds import parts
+from wallets.lots import lot_of
 from wallets.models import CreditGrant
 
 PURPOSE: Final = "overdraft"
@@ -145,7 +147,8 @@ _UNSETTLED: Final = """
 def _settle(account: Account, at: datetime) -> bool:
     lots = _lots(account, at)
     covered = _covered(account.pk)
-    funds = bulk.lock([account.pk, *(lot.account_id for lot in lots), *(lot for lot, _ in covered)])
+    accounts = [account.pk, *(lot.account_id for lot in lots), *(lot for lot, _ in covered)]
+    funds = parts.give_back_expired(bulk.lock(accounts), at=at)
     mine = funds[account.pk]
     owed = subtract(mine.debits, mine.credits)
     if owed > ZERO:
@@ -173,19 +176,7 @@ def _lots(account: Account, at: datetime) -> list[Lot]:
     grants: Iterable[CreditGrant] = CreditGrant.objects.filter(
         wallet__customer_id=account.customer_id, wallet__asset_id=account.asset_id, voided_at=None
     )
-    return sort_lots(
-        Lot(
-            account_id=grant.account_id,
-            grant_id=grant.pk,
-            remaining=ZERO,
-            effective_at=grant.effective_at,
-            expires_at=grant.expires_at,
-            priority=grant.priority,
-            is_promotional=grant.funding == CreditGrant.Funding.PROMOTIONAL,
-        )
-        for grant in grants
-        if may_cover(grant, at)
-    )
+    return sort_lots(lot_of(grant) for grant in grants if may_cover(grant, at))
 
 
 def _covered(account_id: int) -> list[tuple[int, Decimal]]:

@@ -10,7 +10,7 @@ figures are right though no sweep has run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -19,8 +19,10 @@ from typing import Final, NamedTuple
 from django.db import connection
 
 from ledger import balances
-from ledger.money import ZERO, add, exactly
+from ledger.balances import AccountBalance
+from ledger.money import ZERO, add, exactly, subtract
 from wallets.counterparts import LOT, SINKS, SOURCES, passed, purpose_of
+from wallets.holds import parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def of_wallets(
     everything effective before it; holds have no past, so nothing is held then.
     """
     found = dict.fromkeys(wallet_ids, Figures())
-    for lot in _lots("g.wallet_id", wallet_ids, at if is_past else None):
+    for lot in _lots("g.wallet_id", wallet_ids, at, is_past=is_past):
         found[lot.wallet_id] += lot.figures(at)
     return found
 
@@ -74,7 +76,7 @@ def of_grants(
     grant_ids: Collection[int], *, at: datetime, is_past: bool = False
 ) -> dict[int, Figures]:
     """Return the figures of grants; as for wallets."""
-    lots = _lots("g.id", grant_ids, at if is_past else None)
+    lots = _lots("g.id", grant_ids, at, is_past=is_past)
     return {lot.grant_id: lot.figures(at) for lot in lots}
 
 
@@ -136,7 +138,22 @@ class _Lot(NamedTuple):
         )
 
 
-def _lots(column: str, ids: Collection[int], before: datetime | None) -> Iterable[_Lot]:
+def _present(rows: Iterable[_Row], now: Mapping[int, AccountBalance], at: datetime) -> list[_Lot]:
+    """Return lots as they are; what expired holds set aside is free though no sweep has run."""
+    holding = [account_id for account_id, it in now.items() if it.held]
+    expired = parts.expired_on(holding, at=at) if holding else {}
+    return [
+        _Lot(
+            row,
+            now[row.account_id].settled,
+            subtract(now[row.account_id].held, expired.get(row.account_id, ZERO)),
+        )
+        for row in rows
+    ]
+
+
+def _lots(column: str, ids: Collection[int], at: datetime, *, is_past: bool) -> list[_Lot]:
+    before = at if is_past else None
     with connection.cursor() as cursor:
         cursor.execute(
             _ROWS.replace("{column}", column),
@@ -151,8 +168,7 @@ def _lots(column: str, ids: Collection[int], before: datetime | None) -> Iterabl
         rows = [_Row(*row) for row in cursor.fetchall()]
     accounts = [row.account_id for row in rows]
     if before is None:
-        present = balances.now(accounts)
-        return [_Lot(row, (it := present[row.account_id]).settled, it.held) for row in rows]
+        return _present(rows, balances.now(accounts), at)
     past = balances.as_of(account_ids=accounts, effective_at=before)
     return [
         _Lot(row, past[row.account_id].settled if row.account_id in past else ZERO, ZERO)

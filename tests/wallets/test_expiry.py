@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from ledger import chart, posting
+from ledger.errors import InvalidInputError
 from ledger.models import Entry, Transaction
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.spending import hold, left_in, owed_by, use
-from wallets import expiry, grants, overdraft
+from wallets import expiry, grants, overdraft, summary
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +220,56 @@ def test_cover_that_a_correction_made_needless_returns_to_its_lot(wallet):
     assert overdraft.settle(at=END) == 1
     assert overdraft.settle(at=END) == 0
     assert (left_in(grant), owed_by(customer)) == (100, 0)
+
+
+def returned_after_expiry(wallet):
+    """Return a lot whose usage was taken back after it had been closed."""
+    grant = factories.grant(wallet=wallet, amount=100, expires_at=END)
+    usage = use(wallet.customer, 30, at=NOON)
+    expiry.close_expired(at=END)
+    posting.reverse(transaction=usage, key="correction", effective_at=END + HOUR)
+    return grant
+
+
+def test_what_a_correction_returns_to_a_closed_lot_is_breakage(wallet):
+    grant = returned_after_expiry(wallet)
+
+    expiry.close_expired(at=END + HOUR)
+
+    assert left_in(grant) == 0
+    assert taken_by("breakage_revenue", wallet) == 100
+
+
+def test_a_wallet_that_reopens_has_it_as_credit_that_lives_as_long_again(wallet):
+    wallet = grants.open_wallet(
+        customer=wallet.customer, asset=wallet.asset, key="kind", after_expiry="reopen", at=NOON
+    )
+    grant = returned_after_expiry(wallet)
+
+    expiry.close_expired(at=END + HOUR)
+    expiry.close_expired(at=END + HOUR)
+
+    (part,) = grant.children.all()
+    assert (part.amount, left_in(part), left_in(grant)) == (30, 30, 0)
+    assert (part.effective_at, part.expires_at) == (END + HOUR, END + 2 * HOUR)
+    figures = summary.of_wallets([wallet.pk], at=END + HOUR)[wallet.pk]
+    assert (figures.granted, figures.used, figures.expired, figures.available) == (100, 0, 70, 30)
+
+
+def test_what_is_reopened_expires_once_more(wallet):
+    wallet = grants.open_wallet(
+        customer=wallet.customer, asset=wallet.asset, key="kind", after_expiry="reopen", at=NOON
+    )
+    returned_after_expiry(wallet)
+    expiry.close_expired(at=END + HOUR)
+
+    expiry.close_expired(at=END + 2 * HOUR)
+
+    assert taken_by("breakage_revenue", wallet) == 100
+
+
+def test_no_other_policy_is_known(wallet):
+    with pytest.raises(InvalidInputError, match="after_expiry"):
+        grants.open_wallet(
+            customer=wallet.customer, asset=wallet.asset, key="x", after_expiry="keep", at=NOON
+        )

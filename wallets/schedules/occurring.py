@@ -16,6 +16,7 @@ from ledger import bulk, durations
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move, Posting
 from wallets import funding, issuing, overdraft
+from wallets.holds import parts
 from wallets.models import CreditGrant, GrantSchedule
 
 _CHUNK: Final = 1000
@@ -123,7 +124,7 @@ def _issue(due: Sequence[_Occurrence], at: datetime) -> None:
     payers = {one.owner.payer for one in fresh if not one.schedule.feature_keys}
     owing = overdraft.accounts_of(payers)
     lots = [lot.account_id for found in before.values() for lot in found]
-    funds = bulk.lock([*owing.values(), *lots])
+    funds = parts.give_back_expired(bulk.lock([*owing.values(), *lots]), at=at)
     left = _Left.read(lots, funds)
     drafts: list[issuing.Draft] = []
     for one in fresh:
@@ -214,15 +215,15 @@ class _Left:
                 )
             )
         part = issuing.part_of(
-            lot, owner=one.owner, key=f"{one.key}:{lot.pk}", amount=amount, at=one.due_at
-        )
-        # Usage from before the reset that arrives later finds it there.
-        return replace(
-            part,
-            effective_at=lot.effective_at,
-            expires_at=one.expires_at,
+            lot,
+            owner=one.owner,
+            key=f"{one.key}:{lot.pk}",
+            amount=amount,
+            at=one.due_at,
             reason="Rolled over from the period before.",
         )
+        # Usage from before the reset that arrives later finds it there.
+        return replace(part, effective_at=lot.effective_at, expires_at=one.expires_at)
 
 
 def _advance(due: Sequence[_Occurrence]) -> None:
