@@ -19,6 +19,7 @@ Errors the ledger raises on purpose.
     │   ├── AlreadyReversedError     a transaction is reversed once
     │   ├── IdempotencyConflictError the key already stands for something else
     │   └── PeriodStateError         the period is not in a state that allows it
+    ├── ExhaustedError               there is less left than is asked for: it has to be paid for
     ├── ForeignHistoryError          the journal was written by another database cluster
     └── TransientError               nothing was recorded; the same call may be retried as is
 
@@ -172,6 +173,12 @@ class PeriodStateError(ConflictError):
     """The period is not in a state that allows this."""
 
     code = "period_state"
+
+
+class ExhaustedError(DomainError):
+    """There is less left than is asked for."""
+
+    code = "exhausted"
 
 
 class ForeignHistoryError(DomainError):

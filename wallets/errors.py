@@ -8,10 +8,11 @@ Errors that wallets raise on purpose.
     │   └── EventCapturedError   another capture pays for the usage event
     ├── InvariantError
     │   └── CaptureExceedsHoldError   more is to be captured than was set aside
-    └── CreditExhaustedError     there is not enough credit for what is to be set aside or taken
+    └── ExhaustedError
+        └── CreditExhaustedError     there is not enough credit for what is to be set aside or taken
 """
 
-from ledger.errors import ConflictError, DomainError, InvariantError
+from ledger.errors import ConflictError, ExhaustedError, InvariantError
 
 
 class GrantClosedError(ConflictError):
@@ -38,7 +39,7 @@ class CaptureExceedsHoldError(InvariantError):
     code = "capture_exceeds_hold"
 
 
-class CreditExhaustedError(DomainError):
+class CreditExhaustedError(ExhaustedError):
     """There is not enough credit."""
 
     code = "credit_exhausted"

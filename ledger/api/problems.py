@@ -33,6 +33,7 @@ from ledger.errors import (
     AlreadyExistsError,
     ConflictError,
     DomainError,
+    ExhaustedError,
     InvalidInputError,
     InvariantError,
     NotFoundError,
@@ -44,6 +45,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final[dict[type[DomainError], int]] = {
     InvalidInputError: 400,
     KeyRefusedError: 401,
+    ExhaustedError: 402,
     NotFoundError: 404,
     ConflictError: 409,
     InvariantError: 422,
