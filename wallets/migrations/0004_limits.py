@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('key', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('balance', 'Balance'), ('usage', 'Usage'), ('budget', 'Budget'), ('expiry', 'Expiry'), ('run_out', 'Run Out')], max_length=10)),
+                ('kind', models.CharField(choices=[('balance', 'Balance'), ('usage', 'Usage'), ('expiry', 'Expiry'), ('run_out', 'Run Out')], max_length=10)),
                 ('subject_key', models.CharField(blank=True, default='', max_length=200)),
                 ('threshold', models.DecimalField(decimal_places=12, max_digits=38)),
                 ('emails', models.JSONField(blank=True, default=list)),
@@ -51,8 +51,7 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.book')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='ledger.customer')),
-                ('wallet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='wallets.wallet')),
+                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='wallets.wallet')),
             ],
             options={
                 'ordering': ['id'],
@@ -66,6 +65,7 @@ class Migration(migrations.Migration):
                 ('value', models.DecimalField(decimal_places=12, max_digits=38)),
                 ('fired_at', models.DateTimeField()),
                 ('alert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='history', to='wallets.alert')),
+                ('grant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='wallets.creditgrant')),
             ],
             options={
                 'ordering': ['-id'],
@@ -222,10 +222,12 @@ class Migration(migrations.Migration):
                 ('threshold', models.DecimalField(blank=True, decimal_places=12, max_digits=38, null=True)),
                 ('interval', models.CharField(blank=True, default='', max_length=40)),
                 ('anchor', models.DateTimeField(blank=True, null=True)),
+                ('time_zone', models.CharField(max_length=64)),
                 ('method', models.CharField(choices=[('fixed', 'Fixed'), ('target', 'Target')], max_length=10)),
                 ('amount', models.DecimalField(decimal_places=12, max_digits=38)),
                 ('most_per_day', models.DecimalField(blank=True, decimal_places=12, max_digits=38, null=True)),
                 ('most_per_month', models.DecimalField(blank=True, decimal_places=12, max_digits=38, null=True)),
+                ('currency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.asset')),
                 ('rail', models.CharField(default='manual', max_length=40)),
                 ('state', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused'), ('stopped', 'Stopped')], default='active', max_length=10)),
                 ('reason', models.TextField(blank=True, default='')),
@@ -267,6 +269,8 @@ class Migration(migrations.Migration):
                 ('terms', models.JSONField(blank=True, default=dict)),
                 ('reason', models.TextField(blank=True, default='')),
                 ('cause', models.TextField(blank=True, default='')),
+                ('taken_back', models.DecimalField(decimal_places=12, default=0, max_digits=38)),
+                ('money_back', models.DecimalField(decimal_places=12, default=0, max_digits=38)),
                 ('created_at', models.DateTimeField()),
                 ('settled_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
@@ -342,6 +346,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='alertfiring',
             constraint=models.UniqueConstraint(fields=('alert', 'number'), name='wallets_alertfiring_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='alertfiring',
+            constraint=models.UniqueConstraint(fields=('alert', 'grant'), name='wallets_alertfiring_grant'),
         ),
         migrations.AddConstraint(
             model_name='approval',
@@ -446,6 +454,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rechargestop',
             constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('book',), name='wallets_rechargestop_once'),
+        ),
+        migrations.AddIndex(
+            model_name='topup',
+            index=models.Index(condition=models.Q(('state__in', ['requested', 'awaiting_payment'])), fields=['created_at'], name='wallets_topup_unpaid'),
+        ),
+        migrations.AddConstraint(
+            model_name='topup',
+            constraint=models.CheckConstraint(condition=models.Q(('taken_back__gte', 0), ('taken_back__lte', models.F('amount')), ('money_back__gte', 0), ('money_back__lte', models.F('price'))), name='wallets_topup_back'),
         ),
         migrations.AddConstraint(
             model_name='topup',

@@ -10,9 +10,10 @@ GRANT UPDATE (arrived_at) ON wallets_capturedevent TO meterbook_app;
 GRANT UPDATE (name, ends_at, issued, due_at) ON wallets_grantschedule TO meterbook_app;
 GRANT UPDATE (amount, ended_at) ON wallets_walletshare TO meterbook_app;
 GRANT UPDATE (used, held) ON wallets_shareuse TO meterbook_app;
-GRANT UPDATE (state, rail, payment_key, grant_id, reason, settled_at, closed_at) ON wallets_topup TO meterbook_app;
-GRANT UPDATE (threshold, interval, anchor, method, amount, most_per_day, most_per_month, rail, state, reason,
-    declines, rests_until, due_at) ON wallets_rechargerule TO meterbook_app;
+GRANT UPDATE (state, rail, payment_key, grant_id, reason, taken_back, money_back, settled_at, closed_at)
+    ON wallets_topup TO meterbook_app;
+GRANT UPDATE (threshold, interval, anchor, time_zone, method, amount, most_per_day, most_per_month, currency_id, rail,
+    state, reason, declines, rests_until, due_at) ON wallets_rechargerule TO meterbook_app;
 GRANT UPDATE (ended_at) ON wallets_rechargestop TO meterbook_app;
 GRANT UPDATE (threshold, emails, is_armed, firings, ended_at) ON wallets_alert TO meterbook_app;
 GRANT UPDATE (state, decided_by_id, decided_at, outcome) ON wallets_approval TO meterbook_app;

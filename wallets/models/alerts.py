@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from ledger.models import Book, Customer
-from wallets.models.wallets import Wallet
+from ledger.models import Book
+from wallets.models.wallets import CreditGrant, Wallet
 
 
 class Watch(models.Model):
@@ -36,20 +36,18 @@ class Alert(models.Model):
     """
     A threshold and what to tell when it is crossed: once per crossing, then armed again.
 
-    ``subject_key`` names what is looked at beside the wallet: a budget, a feature.
+    Budgets have thresholds of their own. ``subject_key`` names the feature of an allowance.
     """
 
     class Kind(models.TextChoices):
         BALANCE = "balance"  # of a wallet falls below
-        USAGE = "usage"  # of a metered entitlement reaches
-        BUDGET = "budget"  # use of a budget reaches, in percent
+        USAGE = "usage"  # of a wallet's credit, a metered allowance, reaches; in percent
         EXPIRY = "expiry"  # credit expires within so many days
         RUN_OUT = "run_out"  # credit is projected to last for fewer days
 
     id = models.BigAutoField(primary_key=True)
     book = models.ForeignKey(Book, models.PROTECT, related_name="+")
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="alerts")
-    wallet = models.ForeignKey(Wallet, models.PROTECT, null=True, blank=True, related_name="alerts")
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="alerts")
     key = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     subject_key = models.CharField(max_length=200, blank=True, default="")
@@ -76,6 +74,9 @@ class AlertFiring(models.Model):
     id = models.BigAutoField(primary_key=True)
     alert = models.ForeignKey(Alert, models.PROTECT, related_name="history")
     number = models.PositiveIntegerField()
+    grant = models.ForeignKey(
+        CreditGrant, models.PROTECT, null=True, blank=True, related_name="+"
+    )  # that expires
     value = models.DecimalField(max_digits=38, decimal_places=12)
     fired_at = models.DateTimeField()
 
@@ -83,6 +84,7 @@ class AlertFiring(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["alert", "number"], name="wallets_alertfiring_once"),
+            models.UniqueConstraint(fields=["alert", "grant"], name="wallets_alertfiring_grant"),
         ]
 
     def __str__(self) -> str:

@@ -36,15 +36,17 @@ class RechargeRule(models.Model):
     threshold = models.DecimalField(max_digits=38, decimal_places=12, null=True, blank=True)
     interval = models.CharField(max_length=40, blank=True, default="")  # ISO 8601
     anchor = models.DateTimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=64)  # where a day and a month of a cap begin
     method = models.CharField(max_length=10, choices=Method.choices)
     amount = models.DecimalField(max_digits=38, decimal_places=12)  # or the target
     most_per_day = models.DecimalField(max_digits=38, decimal_places=12, null=True, blank=True)
     most_per_month = models.DecimalField(max_digits=38, decimal_places=12, null=True, blank=True)
+    currency = models.ForeignKey(Asset, models.PROTECT, related_name="+")  # in which it is paid
     rail = models.CharField(max_length=40, default="manual")
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     reason = models.TextField(blank=True, default="")  # why it is paused or stopped
     declines = models.PositiveSmallIntegerField(default=0)  # in a row
-    rests_until = models.DateTimeField(null=True, blank=True)
+    rests_until = models.DateTimeField(null=True, blank=True)  # after a decline, or at a cap
     due_at = models.DateTimeField(null=True, blank=True)  # of an interval, or after a rest
     created_at = models.DateTimeField()
 
@@ -131,6 +133,9 @@ class TopUp(models.Model):
     terms = models.JSONField(default=dict, blank=True)  # of the grant: priority, expiry, features
     reason = models.TextField(blank=True, default="")  # why it failed or was refunded
     cause = models.TextField(blank=True, default="")  # who asked
+    # When it failed or was refunded: credit that was unused, and the money for it.
+    taken_back = models.DecimalField(max_digits=38, decimal_places=12, default=0)
+    money_back = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -138,6 +143,13 @@ class TopUp(models.Model):
     class Meta:
         ordering = ["-id"]
         permissions = [("confirm_topup", "Can confirm the payment of a top-up")]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["requested", "awaiting_payment"]),
+                name="wallets_topup_unpaid",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["book", "key"], name="wallets_topup_key"),
             models.UniqueConstraint(fields=["book", "payment_key"], name="wallets_topup_payment"),
@@ -152,6 +164,11 @@ class TopUp(models.Model):
             models.CheckConstraint(
                 condition=Q(closed_at=None) | Q(closed_at__gte=F("created_at")),
                 name="wallets_topup_closed_later",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_back__gte=0, taken_back__lte=F("amount"))
+                & Q(money_back__gte=0, money_back__lte=F("price")),
+                name="wallets_topup_back",
             ),
         ]
 
