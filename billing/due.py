@@ -18,6 +18,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from billing import charging, contracts
+from billing.entitlements import allowances
 from billing.metering import snapshot
 from billing.metering.snapshot import Snapshot
 from billing.models import Contract, Subscription, SubscriptionEvent
@@ -93,6 +94,23 @@ def run_all(
     done = Done(until=until)
     if not customers:
         return done
+    everybody = [customer.pk for customer in customers]
+    allowances.keep(customer_ids=everybody, at=until)
+    settled = _do_all(customers, done, until, wait=wait, most=most)
+    changed = SubscriptionEvent.objects.filter(subscription__in=settled, kind__in=_PLAN_CHANGES)
+    for number in changed.values_list("subscription", flat=True).distinct().order_by():
+        _catch_up(settled[number], until)
+    if done.grants_issued:  # perhaps to allowances that are over by now
+        allowances.keep(customer_ids=everybody, at=until)
+    for customer in customers:
+        done.overdrafts_covered += overdraft.settle(at=until, customer_id=customer.pk)
+    return done
+
+
+def _do_all(
+    customers: Sequence[Customer], done: Done, until: datetime, *, wait: bool, most: int | None
+) -> dict[int, Subscription]:
+    """Do what is due, instant by instant, and return the subscriptions that were charged."""
     catalogue = snapshot.current(customers[0].book_id)
     waiting = [(due, one.pk, one) for one in customers if (due := _next(one, until))]
     heapify(waiting)
@@ -106,12 +124,7 @@ def run_all(
             settled[due.what.pk] = due.what
         if following := _next(customer, until):
             heappush(waiting, (following, customer.pk, customer))
-    changed = SubscriptionEvent.objects.filter(subscription__in=settled, kind__in=_PLAN_CHANGES)
-    for number in changed.values_list("subscription", flat=True).distinct().order_by():
-        _catch_up(settled[number], until)
-    for customer in customers:
-        done.overdrafts_covered += overdraft.settle(at=until, customer_id=customer.pk)
-    return done
+    return settled
 
 
 def sweep(*, at: datetime) -> Swept:
@@ -189,7 +202,7 @@ def _customers(at: datetime) -> Iterator[Customer]:
     last = 0
     while True:
         with connection.cursor() as cursor:
-            cursor.execute(_DUE_CUSTOMERS, [at, last, at, last, _CHUNK])
+            cursor.execute(_DUE_CUSTOMERS, {"at": at, "last": last, "most": _CHUNK})
             numbers = [row[0] for row in cursor.fetchall()]
         yield from Customer.objects.filter(pk__in=numbers).order_by("pk")
         if len(numbers) < _CHUNK:
@@ -199,9 +212,17 @@ def _customers(at: datetime) -> Iterator[Customer]:
 
 _DUE_CUSTOMERS: Final = """
     SELECT c.id FROM ledger_customer c
-    JOIN (SELECT customer_id FROM billing_subscription WHERE due_at <= %s AND customer_id > %s
-          UNION SELECT customer_id FROM billing_contract WHERE due_at <= %s AND customer_id > %s) d
+    JOIN (SELECT customer_id FROM billing_subscription
+          WHERE due_at <= %(at)s AND customer_id > %(last)s
+          UNION SELECT customer_id FROM billing_contract
+          WHERE due_at <= %(at)s AND customer_id > %(last)s
+          UNION SELECT customer_id FROM billing_entitlement
+          WHERE wallet_id IS NULL AND "limit" IS NOT NULL AND starts_at <= %(at)s
+            AND (ends_at IS NULL OR ends_at > %(at)s) AND customer_id > %(last)s
+          UNION SELECT customer_id FROM billing_entitlement
+          WHERE wallet_id IS NOT NULL AND ends_at <= %(at)s
+            AND ends_at > %(at)s - interval '2 days' AND customer_id > %(last)s) d
       ON d.customer_id = c.id
     WHERE c.clock_id IS NULL
-    ORDER BY c.id LIMIT %s
+    ORDER BY c.id LIMIT %(most)s
 """

@@ -65,12 +65,15 @@ class Remaining:
     What is left in one dimension, before what was asked for is used.
 
     ``kind`` is wallet, credit_limit, entitlement or budget; ``key`` names the budget or feature.
+    Money is marked: callers of a gateway are not shown it.
     """
 
     kind: str
     key: str
     asset: str
     amount: Decimal
+    is_money: bool
+    limit: Decimal | None = None  # how much it was to begin with, where one can say
     resets_at: datetime | None = None
 
 

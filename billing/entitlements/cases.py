@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from billing.budgets.matching import OpenBudget
 from billing.budgets.uses import NOTHING, Use
@@ -19,7 +20,7 @@ from billing.entitlements.parties import Party
 from billing.entitlements.rights import Right
 from billing.entitlements.sale import Sold
 from billing.metering.compiling import CompiledMeter
-from billing.models import Budget
+from billing.models import Budget, Entitlement
 from ledger.money import ZERO, add
 
 
@@ -29,6 +30,7 @@ class Money:
 
     asset_id: int
     code: str
+    scale: int  # of the asset
     feature_key: str  # what credit must be for
     may_owe: bool
     limit: Decimal | None  # of credit; none: without end, if it may owe
@@ -113,18 +115,29 @@ class Case:
 
     @property
     def right(self) -> Right | None:
-        """Return the entitlement that decides: the customer's own, or the nearest above."""
+        """Return the entitlement that speaks for all: the customer's own, or the nearest above."""
         return self.rights[0] if self.rights else None
 
     @property
+    def nearest(self) -> list[Right]:
+        """Return the entitlements that decide: its own, or those of the nearest above."""
+        return [one for one in self.rights if one.customer_id == self.rights[0].customer_id]
+
+    @property
     def is_limited(self) -> bool:
-        """Whether an allowance bounds it."""
-        return self.right is not None and self.right.is_limited
+        """Whether an allowance bounds it; one without a limit lifts all others."""
+        metered = [one for one in self.nearest if one.kind == Entitlement.Kind.METERED]
+        return bool(metered) and all(one.is_limited for one in metered)
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether it may be used beyond its limit."""
+        return any(one.is_soft for one in self.nearest if one.is_limited)
 
     def decide(self) -> Answer:
         """Return the answer."""
         reason, retry_at = self._reason()
-        party, right = self.party, self.right
+        party = self.party
         answer = Answer(
             is_allowed=reason is Reason.ALLOWED,
             reason=reason,
@@ -132,7 +145,7 @@ class Case:
             customer_id=party.id if party else None,
             customer_key=party.key if party else None,
             retry_at=retry_at,
-            config=right.config if right and self.refusal is None else None,
+            config=self._config() if self.refusal is None else None,
         )
         if self.refusal is not None:
             return answer
@@ -143,6 +156,9 @@ class Case:
             value=money.cost if money else None,
             asset=money.code if money else None,
         )
+
+    def _config(self) -> Any:
+        return next((one.config for one in self.nearest if one.config is not None), None)
 
     def _reason(self) -> tuple[Reason, datetime | None]:
         if self.refusal is not None:
@@ -158,8 +174,8 @@ class Case:
         return Reason.ALLOWED, None
 
     def _is_over(self) -> bool:
-        right, left, quantity = self.right, self.allowance, self.ask.quantity
-        if right is None or right.is_soft or left is None:
+        left, quantity = self.allowance, self.ask.quantity
+        if left is None or self.is_soft:
             return False
         return left <= ZERO if quantity is None else quantity > left
 

@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from datetime import datetime
 
 from billing.budgets import uses
-from billing.entitlements import estimates, means, parties
+from billing.entitlements import allowances, estimates, means, parties, reserving
 from billing.entitlements.answers import Answer, Ask, Reason, Remaining, Reserve
 from billing.entitlements.cases import Case
 from billing.entitlements.defining import Definitions
@@ -30,9 +30,16 @@ def check(
 
     ``reach`` are the customers that exist for the caller; none: all of the book. Two statements
     whatever the number of questions, one more where a price depends on what was used before and
-    one more where budgets count it, unless definitions have changed.
+    one more where budgets count it, unless definitions have changed. What is to be reserved is set
+    aside in the same step, each in a transaction of its own: under the locks it is decided anew.
+
+    Raises:
+        InvalidInputError: to reserve without quantity and cost, an unusable key or time.
+        IdempotencyConflictError: a key to reserve under stands for another question.
     """
-    return [case.decide() for case in look(book_id=book_id, asks=asks, at=at, reach=reach)]
+    cases = look(book_id=book_id, asks=asks, at=at, reach=reach)
+    answers = [case.decide() for case in cases]
+    return reserving.settle(book_id=book_id, cases=cases, answers=answers)
 
 
 def look(
@@ -48,7 +55,10 @@ def look(
     for case in cases:
         if case.refusal is None:
             definitions.apply(case)
-    measure([case for case in cases if case.refusal is None])
+    asked = [case for case in cases if case.refusal is None]
+    measure(asked)
+    if late := [case for case in asked if _may_be_late(case)]:
+        _bring_up(late)
     return cases
 
 
@@ -57,6 +67,22 @@ def measure(cases: Sequence[Case]) -> None:
     _price(cases)
     _fill(cases)
     _count(cases)
+
+
+def _may_be_late(case: Case) -> bool:
+    """Say whether an allowance says no, perhaps for its grant has not been issued yet."""
+    return case.is_limited and case.decide().reason is Reason.USAGE_LIMIT_REACHED
+
+
+def _bring_up(cases: Sequence[Case]) -> None:
+    """Issue what is due: a period's allowance is there from its first instant, jobs or not."""
+    late = [
+        case
+        for case in cases
+        if any(allowances.bring_up(customer_id=one.customer_id, at=case.at) for one in case.rights)
+    ]
+    if late:
+        measure(late)
 
 
 def _named(ask: Ask, found: parties.Parties, at: datetime) -> Case:

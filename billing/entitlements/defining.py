@@ -53,7 +53,7 @@ class Definitions:
         meter = case.meter
         if meter is None:
             return ()
-        case.unit = self.sale.codes[meter.unit_id]
+        case.unit = self.sale.assets[meter.unit_id].code
         named = {**case.ask.labels, **sold.constants}
         return tuple([named.get(name) for name in meter.dimensions])
 
@@ -61,7 +61,7 @@ class Definitions:
         if sold.id is None:
             return
         line = [held for node in party.line if (held := self.rights.get(node))]
-        case.rights = [right for held in line if (right := held.at(sold.id, case.at))]
+        case.rights = [right for held in line for right in held.at(sold.id, case.at)]
         if sold.is_gated and not case.rights:
             is_bought = any(held.sells(sold.id, case.at) for held in line)
             case.refusal = None if is_bought else Reason.FEATURE_UNAVAILABLE
@@ -94,7 +94,8 @@ class Definitions:
             return None
         return Money(
             asset_id=asset_id,
-            code=self.sale.codes[asset_id],
+            code=self.sale.assets[asset_id].code,
+            scale=self.sale.assets[asset_id].scale,
             feature_key=quote.feature_key if quote else ask.feature_key,
             may_owe=not is_credit_only,
             limit=terms.credit_limit,

@@ -68,10 +68,9 @@ class Rights:
     by_feature: Mapping[int, list[Right]]
     sold: Mapping[int, list[Span]]
 
-    def at(self, feature_id: int, at: datetime) -> Right | None:
-        """Return the entitlement to a feature that is in force: by hand before an item's."""
-        held = [one for one in self.by_feature.get(feature_id, ()) if one.holds(at)]
-        return held[0] if held else None
+    def at(self, feature_id: int, at: datetime) -> list[Right]:
+        """Return the entitlements to a feature that are in force: those by hand first."""
+        return [one for one in self.by_feature.get(feature_id, ()) if one.holds(at)]
 
     def sells(self, feature_id: int, at: datetime) -> bool:
         """Say whether an item in force sells a feature, with or without an entitlement."""

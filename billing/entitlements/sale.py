@@ -18,6 +18,13 @@ from billing.models import Feature, Meter
 from ledger.models import Asset
 
 
+class Counted(NamedTuple):
+    """An asset by its code, and how many places it is kept to."""
+
+    code: str
+    scale: int
+
+
 class Sold(NamedTuple):
     """A feature, or a meter's usage under a name."""
 
@@ -35,7 +42,7 @@ class Sale:
     version: int
     features: Mapping[str, Sold]
     meters: Mapping[int, CompiledMeter]
-    codes: Mapping[int, str]  # of assets
+    assets: Mapping[int, Counted]
 
 
 _known: dict[int, Sale] = {}
@@ -76,7 +83,10 @@ def _load(book_id: int, version: int) -> Sale:
         version=version,
         features=sold,
         meters={meter.pk: compiled(meter) for meter in meters},
-        codes=dict(Asset.objects.order_by().values_list("pk", "code")),
+        assets={
+            number: Counted(code, scale)
+            for number, code, scale in Asset.objects.order_by().values_list("pk", "code", "scale")
+        },
     )
 
 

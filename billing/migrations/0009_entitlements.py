@@ -128,6 +128,14 @@ class Migration(migrations.Migration):
             model_name='entitlement',
             index=models.Index(fields=['customer', 'feature'], name='billing_entitlement_customer'),
         ),
+        migrations.AddIndex(
+            model_name='entitlement',
+            index=models.Index(condition=models.Q(('limit__isnull', False), ('wallet', None)), fields=['starts_at'], name='billing_entitlement_unopened'),
+        ),
+        migrations.AddIndex(
+            model_name='entitlement',
+            index=models.Index(condition=models.Q(('ends_at__isnull', False), ('wallet__isnull', False)), fields=['ends_at'], name='billing_entitlement_ending'),
+        ),
         migrations.AddConstraint(
             model_name='entitlement',
             constraint=models.CheckConstraint(condition=models.Q(('ends_at', None), ('ends_at__gte', models.F('starts_at')), _connector='OR'), name='billing_entitlement_ends_later'),

@@ -70,6 +70,16 @@ class Entitlement(models.Model):
         ]
         indexes = [
             models.Index(fields=["customer", "feature"], name="billing_entitlement_customer"),
+            models.Index(
+                fields=["starts_at"],
+                condition=Q(wallet=None, limit__isnull=False),
+                name="billing_entitlement_unopened",
+            ),
+            models.Index(
+                fields=["ends_at"],
+                condition=Q(wallet__isnull=False, ends_at__isnull=False),
+                name="billing_entitlement_ending",
+            ),
         ]
 
     def __str__(self) -> str:

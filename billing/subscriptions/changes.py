@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Value
 from django.db.models.functions import Least
 
+from billing.entitlements import following
 from billing.models import Subscription, SubscriptionEvent
 from billing.subscriptions.history import WITHDRAWING, Event, Kind
 from billing.subscriptions.loading import Catalogue
@@ -169,6 +170,8 @@ def settle(desk: Desk, effective_at: datetime, at: datetime) -> None:
         reconcile(
             subscription=subscription, spans=timeline.spans, meters=desk.catalogue.meters, at=at
         )
+        if any(span.sale.card.entitlement is not None for span in timeline.spans):
+            following.follow(subscription=subscription, at=at)
     subscription.plan_version_id = timeline.stretch_at(at).offer.id
     subscription.ends_at = timeline.ends_at
     # Too early does no harm: whoever looks then finds nothing, and what is due next. Late usage
