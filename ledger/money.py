@@ -24,8 +24,11 @@ from decimal import (
     Overflow,
     localcontext,
 )
+from functools import lru_cache
 from math import lcm
 from typing import Final
+
+import moneyed
 
 from ledger.errors import PrecisionError
 
@@ -122,6 +125,21 @@ def round_half_away(amount: Decimal, exponent: int) -> Decimal:
     """
     rounded = amount.quantize(_QUANTA[exponent], context=_ROUNDING)
     return rounded or rounded.copy_abs()
+
+
+@lru_cache(maxsize=1000)
+def iso_exponent(currency: str) -> int | None:
+    """
+    Return how many places amounts of a currency are printed with; None if ISO 4217 lacks it.
+
+    >>> [iso_exponent(code) for code in ("USD", "JPY", "KWD", "usd")]
+    [2, 0, 3, None]
+    """
+    try:
+        units = moneyed.get_currency(currency).sub_unit
+    except moneyed.CurrencyDoesNotExist:
+        return None
+    return len(str(units - 1)) if units > 1 else 0
 
 
 def split(total: Decimal, weights: Sequence[Decimal | int], exponent: int) -> list[Decimal]:

@@ -12,10 +12,9 @@ from billing.charging.cadences import paces_of
 from billing.metering.naming import product_of
 from billing.models import PlanRateCard, Subscription, SubscriptionItem
 from billing.rating import terms
-from billing.rating.preview import iso_exponent
 from ledger import durations
 from ledger.models import Asset
-from ledger.money import ZERO
+from ledger.money import ZERO, iso_exponent
 
 
 def agreement_of(subscription: Subscription) -> Agreement:

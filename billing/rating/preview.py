@@ -11,10 +11,8 @@ event; ``ends_period``, true unless given: whether a minimum is charged.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Final
 
-import moneyed
 import msgspec
 
 from billing.rating import terms
@@ -24,7 +22,7 @@ from billing.rating.part import Part
 from billing.rating.problems import InvalidTermsError, Problem
 from billing.rating.rated import Rated
 from billing.rating.reading import Object, Reader, places
-from ledger.money import ZERO, add, text
+from ledger.money import ZERO, add, iso_exponent, text
 
 _TERMS: Final = ("price", "unit_config", "discounts", "commitments")
 _CASE: Final = frozenset(
@@ -54,21 +52,6 @@ class Event:
     value: Decimal
     labels: Mapping[str, str | None]
     cost: Decimal | None
-
-
-@lru_cache(maxsize=1000)
-def iso_exponent(currency: str) -> int | None:
-    """
-    Return how many places amounts of a currency are printed with; None if ISO 4217 lacks it.
-
-    >>> [iso_exponent(code) for code in ("USD", "JPY", "KWD", "usd")]
-    [2, 0, 3, None]
-    """
-    try:
-        units = moneyed.get_currency(currency).sub_unit
-    except moneyed.CurrencyDoesNotExist:
-        return None
-    return len(str(units - 1)) if units > 1 else 0
 
 
 def preview(case: Any, *, exponent_of: Exponents = iso_exponent) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from billing.cycles import cycles_of
 from billing.models import Feature, Meter, PlanPhase, PlanRateCard, PlanVersion, Rate, RateCard
-from billing.rating import filters, preview, terms
+from billing.rating import filters, terms
 from billing.rating.events import RateTable
 from billing.rating.filters import Filter, Labels
 from billing.rating.rated import Rated
@@ -25,6 +25,7 @@ from billing.rating.unit import Unit
 from ledger import durations
 from ledger.errors import InvalidInputError
 from ledger.models import Asset, Book
+from ledger.money import iso_exponent
 from ledger.periods import Period, month_after, month_of
 
 MOST_CYCLES: Final = 400
@@ -322,7 +323,7 @@ def _few(cycles: list[Period], span: Period) -> list[Period]:
 
 
 def _exponent(asset: Asset) -> int:
-    iso = preview.iso_exponent(asset.code) if asset.kind == Asset.Kind.CURRENCY else None
+    iso = iso_exponent(asset.code) if asset.kind == Asset.Kind.CURRENCY else None
     return asset.scale if iso is None else iso
 
 

@@ -23,7 +23,7 @@ from billing.rating.rated import Rated
 from ledger.admin.display import figures
 from ledger.errors import PrecisionError
 from ledger.models import Asset
-from ledger.money import SCALE, text
+from ledger.money import SCALE, iso_exponent, text
 
 _MOST_EVENTS: Final = 1000
 _USUAL: Final = 1000
@@ -215,5 +215,5 @@ def _marked(document: Mapping[str, Any], given: Mapping[str, Any]) -> Point | No
 def _places(asset: Asset) -> int:
     """Return how many places of an amount are printed."""
     if asset.kind == Asset.Kind.CURRENCY:
-        return preview.iso_exponent(asset.code) or 0
+        return iso_exponent(asset.code) or 0
     return min(asset.scale, SCALE)
