@@ -50,10 +50,15 @@ class Money:
         """Return what is left."""
         found = []
         if self.lots or not self.may_owe:
-            found.append(Remaining(kind="wallet", key="", asset=self.code, amount=self.lots))
+            found.append(self._left("wallet", self.lots))
         if self.may_owe and self.limit is not None and self.room is not None:
-            found.append(Remaining(kind="credit_limit", key="", asset=self.code, amount=self.room))
+            found.append(self._left("credit_limit", self.room, self.limit))
         return found
+
+    def _left(self, kind: str, amount: Decimal, limit: Decimal | None = None) -> Remaining:
+        return Remaining(
+            kind=kind, key="", asset=self.code, amount=amount, is_money=True, limit=limit
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +97,8 @@ class Limit:
             key=self.budget.key,
             asset=self.budget.asset_code,
             amount=self.left,
+            is_money=self.is_money,
+            limit=self.budget.amount,
             resets_at=self.ends_at,
         )
 
@@ -189,6 +196,8 @@ class Case:
                     key=self.ask.feature_key,
                     asset=self.unit,
                     amount=self.allowance,
+                    is_money=False,
+                    limit=right.limit,
                     resets_at=right.resets_at(self.at),
                 )
             )
