@@ -9,6 +9,7 @@ urlpatterns = [
     path("api/v1/", include("wallets.api.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("integrations.api.urls")),
+    path("api/v3/openmeter/", include("integrations.api.openmeter")),
 ]
 
 handler400 = "ledger.api.problems.bad_request"
