@@ -13,6 +13,7 @@ from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from ledger.errors import InvalidInputError
 from ledger.models import Asset
+from ledger.money import iso_exponent
 
 _MOST: Final = 1000
 
@@ -44,7 +45,7 @@ class PricePreview(Resource):
 
 def _exponent(code: str) -> int | None:
     """Return a currency's places, or those that a credit is kept with."""
-    found = preview.iso_exponent(code)
+    found = iso_exponent(code)
     if found is not None or not code.isprintable():
         return found
     credit = Asset.objects.filter(code=code, kind=Asset.Kind.CREDIT)
