@@ -69,6 +69,9 @@ class Claim:
             raise _refused("events", len(self.events), f"name at most {MAX_EVENTS}")
         if len(set(self.events)) < len(self.events):
             raise _refused("events", len(self.events), "name each event once")
+        for name in self.events:
+            if not all(name) or "\0" in "".join(name):
+                raise _refused("events", name, "name each event by its source and id")
 
 
 def nothing_arrived(_: Collection[Name]) -> Mapping[Name, Decimal]:

@@ -16,6 +16,8 @@ from ledger.money import ZERO, exact, text
 LONGEST: Final = timedelta(hours=24)
 USUAL: Final = timedelta(hours=1)
 MAX_KEY: Final = 255
+MAX_FEATURE: Final = 200
+MAX_PURPOSE: Final = 2000
 
 
 class Credit(NamedTuple):
@@ -76,6 +78,10 @@ class Order:
             raise _refused("amount", self.amount, "set aside more than zero")
         if not self.key or "\0" in self.key or len(self.key) > MAX_KEY:
             raise _refused("key", self.key, f"choose a key of 1 to {MAX_KEY} characters")
+        if len(self.feature_key) > MAX_FEATURE or "\0" in self.feature_key:
+            raise _refused("feature", self.feature_key, f"use at most {MAX_FEATURE} characters")
+        if len(self.purpose) > MAX_PURPOSE or "\0" in self.purpose:
+            raise _refused("purpose", self.purpose, f"use at most {MAX_PURPOSE} characters")
         check_expiry(self.expires_in)
         canonical(self.metadata)
 

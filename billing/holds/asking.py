@@ -1,0 +1,138 @@
+"""Setting aside for a customer: how it pays decides from what; a quantity is estimated first."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing.entitlements import parties, sale
+from billing.entitlements.answers import Answer, Ask, Reason, Reserve
+from billing.entitlements.check import check
+from billing.metering import snapshot
+from ledger.errors import InvalidInputError, InvariantError, NotFoundError
+from ledger.models import Asset
+from wallets import holds
+from wallets.holds import Credit, Order, Reserved
+from wallets.holds.orders import USUAL
+from wallets.models import Hold
+
+
+class NothingToReserveError(InvariantError):
+    """It costs nothing that has an end: there is nothing to set aside."""
+
+    code = "nothing_to_reserve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a caller wants set aside: an amount of an asset, or what a quantity will cost."""
+
+    customer: str  # id or key
+    key: str
+    amount: Decimal | None = None
+    asset: str = ""  # its code; of the amount
+    quantity: Decimal | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the usage, for its price
+    feature_key: str = ""
+    expires_in: timedelta = USUAL
+    purpose: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+def reserve(
+    *, book_id: int, wanted: Wanted, at: datetime, reach: Container[int] | None = None
+) -> Reserved:
+    """
+    Set aside what is wanted, all of it or nothing, once per key.
+
+    An amount is taken from credit alone. A quantity is what the decision core is asked about:
+    its price is estimated, and limits and budgets count it.
+
+    Raises:
+        NotFoundError: no such customer within ``reach``, or no such asset.
+        InvalidInputError: both amount and quantity or neither; and as ``wallets.holds.reserve``.
+        NothingToReserveError: the quantity costs nothing that has an end.
+        PrecisionError, IdempotencyConflictError: as ``wallets.holds.reserve``.
+    """
+    if wanted.amount is not None and wanted.quantity is None:
+        return holds.reserve(_order(book_id, wanted, wanted.amount, at, reach))
+    if wanted.quantity is None or wanted.amount is not None:
+        remedy = "send an amount of an asset, or a quantity of a feature"
+        raise InvalidInputError(field="amount", value=wanted.amount, remedy=remedy)
+    ask = replace(
+        _about(wanted.customer),
+        feature_key=wanted.feature_key,
+        quantity=wanted.quantity,
+        labels=wanted.labels,
+        reserve=Reserve(key=wanted.key, expires_in=wanted.expires_in, purpose=wanted.purpose),
+    )
+    [answer] = check(book_id=book_id, asks=[ask], at=at, reach=reach)
+    return _decided(answer, wanted)
+
+
+def credit_of(*, book_id: int, customer_id: int) -> Credit:
+    """Return how far a customer may owe on account. One query, unless definitions have changed."""
+    terms = snapshot.current(book_id).terms_of([customer_id])[customer_id]
+    return Credit(may_owe=not terms.is_credit_only, limit=terms.credit_limit)
+
+
+class _Counted(NamedTuple):
+    id: int
+    scale: int
+
+
+def _order(
+    book_id: int, wanted: Wanted, amount: Decimal, at: datetime, reach: Container[int] | None
+) -> Order:
+    found = parties.find(book_id=book_id, asks=[_about(wanted.customer)], reach=reach)
+    party = next(iter(found.by_name.values()), None)
+    if party is None:
+        raise NotFoundError(customer=wanted.customer)
+    terms = snapshot.at_version(book_id, found.version).terms_of([party.id])[party.id]
+    asset = _asset(book_id, found.version, wanted.asset)
+    return Order(
+        book_id=book_id,
+        customer_id=party.id,
+        asset_id=asset.id,
+        scale=asset.scale,
+        key=wanted.key,
+        amount=amount,
+        at=party.time(at),
+        expires_in=wanted.expires_in,
+        feature_key=wanted.feature_key,
+        purpose=wanted.purpose,
+        credit=Credit(may_owe=not terms.is_credit_only, limit=terms.credit_limit),
+        metadata=wanted.metadata,
+        refused_for="" if party.is_active else Reason.CUSTOMER_SUSPENDED.value,
+    )
+
+
+def _about(customer: str) -> Ask:
+    """Ask about a customer by its id or key."""
+    if customer.isascii() and customer.isdigit():
+        return Ask(customer_id=int(customer))
+    return Ask(customer_key=customer.removeprefix("key:"))
+
+
+def _asset(book_id: int, version: int, code: str) -> _Counted:
+    for asset_id, (known, scale) in sale.at_version(book_id, version).assets.items():
+        if known == code:
+            return _Counted(asset_id, scale)
+    asset = Asset.objects.filter(code=code).first() if "\0" not in code else None
+    if asset is None:
+        raise NotFoundError(asset=code)
+    return _Counted(asset.pk, asset.scale)
+
+
+def _decided(answer: Answer, wanted: Wanted) -> Reserved:
+    if answer.reason is Reason.CUSTOMER_UNKNOWN:
+        raise NotFoundError(customer=wanted.customer)
+    if answer.hold is not None:
+        return Reserved(answer.hold, is_new=answer.is_allowed)
+    if answer.is_allowed:
+        raise NothingToReserveError(customer=wanted.customer, feature=wanted.feature_key)
+    denied = Hold(key=wanted.key, state=Hold.State.DENIED, reason=answer.reason.value)
+    return Reserved(denied, is_new=False)
