@@ -82,7 +82,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='integrations_delivery_due'),
+            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'due_at'], name='integrations_delivery_due'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(fields=['created_at'], name='integrations_delivery_created'),
         ),
         migrations.AddConstraint(
             model_name='webhookdelivery',

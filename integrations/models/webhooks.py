@@ -73,8 +73,11 @@ class WebhookDelivery(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due_at"], condition=Q(state="waiting"), name="integrations_delivery_due"
+                fields=["endpoint", "due_at"],
+                condition=Q(state="waiting"),
+                name="integrations_delivery_due",
             ),
+            models.Index(fields=["created_at"], name="integrations_delivery_created"),
         ]
 
     def __str__(self) -> str:

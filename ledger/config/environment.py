@@ -6,6 +6,9 @@ problem of an environment at once.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -13,6 +16,21 @@ from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """How mail leaves: to the console, or by SMTP, with TLS from the start or after STARTTLS."""
+
+    backend: str
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    starts_tls: bool = False
+    is_tls: bool = False
 
 
 class Environment:
@@ -55,6 +73,17 @@ class Environment:
         """Return a list written with commas."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
+    def amounts(self, name: str) -> dict[str, Decimal]:
+        """Return amounts by asset, written USD=1000,credit=500; one without a name is for any."""
+        found = {}
+        for value in self.names(name):
+            asset, _, number = value.rpartition("=")
+            try:
+                found[asset.strip()] = _amount(number)
+            except ValueError:
+                self._note(name, f"names {value!r}, write amounts like 1000 or USD=1000,EUR=900")
+        return found
+
     def database(self, name: str) -> dict[str, Any] | None:
         """Return Django's settings for a postgresql:// address, or None without one."""
         value = self.text(name)
@@ -65,6 +94,25 @@ class Environment:
         except ValueError as error:
             self._note(name, f"{error}; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
             return None
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Return networks, written with commas."""
+        found = []
+        for value in self.names(name):
+            try:
+                found.append(ip_network(value))
+            except ValueError:
+                self._note(name, f"names {value!r}, write networks like 10.0.0.0/8")
+        return found
+
+    def mail(self, name: str) -> Mail:
+        """Return the way that an smtp:// address says for mail, the console without one."""
+        value = self.text(name, "console://")
+        try:
+            return _mail(value)
+        except ValueError as error:
+            self._note(name, f"{error}; write smtp+tls://USER:PASSWORD@HOST:PORT, or console://")
+            return Mail(backend="console")
 
     def require(self, *, holds: bool, otherwise: str) -> None:
         """Note a problem unless something holds."""
@@ -84,6 +132,22 @@ class Environment:
 
     def _note(self, name: str, problem: str) -> None:
         self.problems.append(f"{name} {problem}.")
+
+
+def _amount(number: str) -> Decimal:
+    """
+    Read an amount that is not below zero.
+
+    >>> _amount(" 12.50 ")
+    Decimal('12.50')
+    """
+    try:
+        found = Decimal(number.strip())
+    except InvalidOperation:
+        raise ValueError(number) from None
+    if not found.is_finite() or found < 0:
+        raise ValueError(number)
+    return found
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -109,3 +173,29 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
     }
+
+
+def _mail(url: str) -> Mail:
+    """
+    Translate an address into a way for mail.
+
+    >>> _mail("smtp+tls://ann:s%40fe@mail.example")
+    Mail(backend='smtp', host='mail.example', port=587, user='ann', password='s@fe',
+    starts_tls=True, is_tls=False)
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "console":
+        return Mail(backend="console")
+    if parts.scheme not in _MAIL_PORTS:
+        raise ValueError(f"names {parts.scheme or 'no'} scheme")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    return Mail(
+        backend="smtp",
+        host=parts.hostname,
+        port=parts.port or _MAIL_PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        starts_tls=parts.scheme == "smtp+tls",
+        is_tls=parts.scheme == "smtps",
+    )

@@ -18,7 +18,8 @@ _SECRET_NAME = re.compile(
 _SECRET_TEXT = re.compile(
     r"(?P<start>://[^\s:/@]*:)[^\s@]+(?=@)"  # the password in an address
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]+"
-    r"|(?P<key>\bmk_[a-z]+_)\w+",  # our own API keys
+    r"|(?P<key>\bmb_(?:live|test)_)\w+"  # our own API keys
+    r"|(?P<signing>\bwhsec_)[\w+/=]+",  # secrets of webhooks
     re.IGNORECASE,
 )
 _HIDDEN = "[hidden]"
@@ -47,7 +48,7 @@ def _hidden(name: str, value: Any) -> Any:
 
 
 def _replacement(match: re.Match[str]) -> str:
-    kept = match["start"] or match["scheme"] or match["key"]
+    kept = match["start"] or match["scheme"] or match["key"] or match["signing"]
     return f"{kept}{_HIDDEN}"
 
 

@@ -29,6 +29,12 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(name="prune", task="ledger.tasks.prune", every=timedelta(hours=1)),
     Job(name="verify", task="ledger.tasks.verify", every=timedelta(days=1)),
+    Job(
+        name="deliver_webhooks",
+        task="integrations.tasks.deliver_webhooks",
+        every=timedelta(seconds=5),
+    ),
+    Job(name="prune_webhooks", task="integrations.tasks.prune_webhooks", every=timedelta(days=1)),
     Job(name="refresh_costs", task="billing.tasks.refresh_costs", every=timedelta(days=1)),
     Job(name="issue_grants", task="wallets.tasks.issue_grants", every=timedelta(minutes=1)),
     Job(name="expire_holds", task="wallets.tasks.expire_holds", every=timedelta(seconds=30)),
@@ -36,7 +42,7 @@ JOBS: tuple[Job, ...] = (
 )
 
 # Outbox topic → the function that handles a row of it: called as handler(key=…, payload=…).
-OUTBOX_HANDLERS: dict[str, str] = {}
+OUTBOX_HANDLERS: dict[str, str] = {"event": "integrations.webhooks.fanout.handle"}
 
 
 def queues(broker: str) -> list[Queue]:

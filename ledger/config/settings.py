@@ -253,6 +253,18 @@ LEDGER_CHECKS = [
     "billing.budget_checks.budgets_were_counted",
 ]
 
+# --- What goes out ---------------------------------------------------------------------
+# Networks whose addresses webhooks may call, beside the public internet: none unless named.
+METERBOOK_WEBHOOK_PRIVATE_ADDRESSES = env.networks("METERBOOK_WEBHOOK_PRIVATE_ADDRESSES")
+METERBOOK_WEBHOOK_SECONDS = env.whole("METERBOOK_WEBHOOK_SECONDS", 10, least=1)  # of one call
+_MAIL = env.mail("METERBOOK_EMAIL_URL")
+EMAIL_BACKEND = f"django.core.mail.backends.{_MAIL.backend}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starts_tls, _MAIL.is_tls
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("METERBOOK_EMAIL_FROM", "meterbook@localhost")
+
 # --- Readiness -------------------------------------------------------------------------
 READY_WORKER_SECONDS = env.whole("METERBOOK_READY_WORKER_SECONDS", 90, least=1)
 READY_SEAL_SECONDS = env.whole("METERBOOK_READY_SEAL_SECONDS", 300, least=1)

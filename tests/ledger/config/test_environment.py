@@ -128,3 +128,26 @@ def test_folder_that_cannot_be_used_is_a_problem(tmp_path):
     databases.development_key(env, home=tmp_path / "file" / "home")
 
     assert "METERBOOK_HOME cannot be used" in env.problems[0]
+
+
+def test_networks_and_a_way_for_mail_are_read_from_variables():
+    env = Environment({"N": "10.0.0.0/8, fd00::/8", "M": "smtps://ann:s%40fe@mail.example"})
+
+    assert [str(network) for network in env.networks("N")] == ["10.0.0.0/8", "fd00::/8"]
+    mail = env.mail("M")
+    assert (mail.host, mail.port, mail.password, mail.is_tls) == ("mail.example", 465, "s@fe", True)
+    assert env.mail("NONE").backend == "console"
+    assert env.problems == []
+
+
+def test_networks_and_ways_for_mail_that_are_none_are_problems():
+    env = Environment({"N": "10.0.0.1/8", "M": "imap://mail.example", "O": "smtp://"})
+    env.networks("N")
+    env.mail("M")
+    env.mail("O")
+
+    assert [problem.partition(",")[0] for problem in env.problems] == [
+        "N names '10.0.0.1/8'",
+        "M names imap scheme; write smtp+tls://USER:PASSWORD@HOST:PORT",
+        "O names no host; write smtp+tls://USER:PASSWORD@HOST:PORT",
+    ]

@@ -30,7 +30,8 @@ def written():
         ("api_key", "hunter2"),
         ("url", "postgresql://me:hunter2@db/books"),
         ("header", "Authorization: Bearer hunter2"),
-        ("note", "with mk_live_hunter2 it works"),
+        ("note", "with mb_live_hunter2 it works"),
+        ("note", "signed with whsec_hunter2+/=="),
         ("nested", {"deep": [{"secret": "hunter2"}]}),
     ],
 )

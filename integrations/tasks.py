@@ -1,0 +1,23 @@
+"""Work of the outside world that runs by the clock."""
+
+import structlog
+from celery import shared_task
+from django.utils.timezone import now
+
+from integrations.webhooks import deliveries, delivering
+
+logger = structlog.get_logger(__name__)
+
+
+@shared_task
+def deliver_webhooks(**_later: object) -> None:
+    """Send the webhooks that are due; safe to run twice, late, or concurrently."""
+    if taken := delivering.deliver(clock=now):
+        logger.info("webhooks delivered", messages=taken)
+
+
+@shared_task
+def prune_webhooks(**_later: object) -> None:
+    """Delete deliveries of long ago, with their histories."""
+    if deleted := deliveries.prune(at=now()):
+        logger.info("webhooks pruned", deliveries=deleted)

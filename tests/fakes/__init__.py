@@ -1,0 +1,1 @@
+"""Loopback counterparts of what is outside: real protocols, faults on demand."""
