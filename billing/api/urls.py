@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.api.views import (
+    access,
     addons,
     catalogue,
     charges,
@@ -25,6 +26,7 @@ from billing.api.views import (
 )
 
 urlpatterns = [
+    path("access/check", access.AccessCheck.as_view()),
     path("meters", catalogue.Meters.as_view()),
     path("meters/<str:meter>", catalogue.OneMeter.as_view()),
     path("meters/<str:meter>/archive", catalogue.MeterArchive.as_view()),

@@ -16,12 +16,14 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, Q
 
+from billing.budgets.periods import period_of
 from billing.entitlements.rights import origin
 from billing.models import Entitlement
 from ledger.models import Customer
 from wallets import grants, schedules
 from wallets.models import CreditGrant, GrantSchedule, Wallet
 
+_MOST: Final = 100  # grants that a question waits for
 _ALL: Final = "allowance"  # the key of what it gives
 
 # Of one that has ended: it would go on giving, or what it gave would go on being there.
@@ -67,7 +69,7 @@ def bring_up(*, customer_id: int, at: datetime) -> int:
     due_at = schedules.next_due(customer_id=customer_id)
     if due_at is None or due_at > at:
         return opened
-    return opened + schedules.issue(at=at, customer_id=customer_id)
+    return opened + schedules.issue(at=at, customer_id=customer_id, limit=_MOST)
 
 
 def _open(entitlement: Entitlement, at: datetime) -> None:
@@ -101,12 +103,14 @@ def _open(entitlement: Entitlement, at: datetime) -> None:
             name=feature.name,
         )
         return
+    period = period_of(entitlement.anchor, entitlement.usage_period, entitlement.time_zone, at)
     schedules.create(
         wallet=wallet,
         key=_ALL,
         amount=limit,
         cadence=entitlement.usage_period,
-        starts_at=entitlement.starts_at,
+        # Opened late, it gives nothing for periods that are over.
+        starts_at=max(entitlement.starts_at, period.starts_at),
         ends_at=entitlement.ends_at if entitlement.item_id is None else None,  # items may go on
         anchor=entitlement.anchor,
         time_zone=entitlement.time_zone,

@@ -1,0 +1,127 @@
+"""
+POST /api/v1/access/check: may this be used now? At gateway speed.
+
+A plain view: one question, or up to 100 under ``checks``. The answer is 200 whether it is allowed
+or not; ``?enforce=true`` answers one question with a problem document and a status instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.timezone import now
+from rest_framework import exceptions
+
+from billing.api import verdicts
+from billing.entitlements.check import Answer, Ask, Reserve, check
+from ledger.api import plain, problems
+from ledger.api.caller import Caller
+from ledger.errors import InvalidInputError
+from ledger.models import ApiKey
+from ledger.money import ZERO, exact
+
+MOST: Final = 100
+_HOUR: Final = 3600
+_LONGEST_ID: Final = 19  # digits
+
+
+class ReserveIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What to set aside in the same step."""
+
+    key: str
+    expires_in: int = _HOUR  # seconds
+    purpose: str = ""
+
+
+class _One(msgspec.Struct, forbid_unknown_fields=True):
+    customer: str | None = None
+    subject: str | None = None
+    feature: str = ""
+    quantity: Decimal | None = None
+    cost: Decimal | None = None
+    labels: dict[str, str] = {}
+    reserve: ReserveIn | None = None
+
+
+class _Asked(_One, forbid_unknown_fields=True):
+    checks: list[_One] | None = None
+
+
+@plain.endpoint(ApiKey.Scope.READ)
+def access_check(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Answer one question, or several."""
+    body = plain.read(_Asked, request)
+    if body.checks is None:
+        [answer] = _answers(caller, [body])
+        if request.GET.get("enforce") == "true" and not answer.is_allowed:
+            return refused(request, answer, now())
+        return plain.written(verdicts.written(answer))
+    if len(body.checks) > MOST:
+        remedy = f"send at most {MOST}"
+        raise InvalidInputError(field="checks", value=len(body.checks), remedy=remedy)
+    found = _answers(caller, body.checks)
+    return plain.written({"data": [verdicts.written(answer) for answer in found]})
+
+
+def refused(request: HttpRequest, answer: Answer, at: datetime) -> HttpResponse:
+    """Return a refusal as a problem document, with when it is worth asking again."""
+    status = verdicts.STATUS[answer.reason]
+    detail = verdicts.DETAILS[answer.reason]
+    document = problems.document(request, status, code=answer.reason.value, detail=detail)
+    response = JsonResponse(
+        document | {"access": verdicts.written(answer)},
+        status=status,
+        content_type=problems.MEDIA_TYPE,
+        headers={"Cache-Control": "no-store"},
+    )
+    seconds = verdicts.retry_after(answer, at)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
+        response["Retry-After"] = str(seconds)
+    return response
+
+
+def _answers(caller: Caller, questions: Sequence[_One]) -> list[Answer]:
+    asks = [_ask(one) for one in questions]
+    if any(ask.reserve for ask in asks) and ApiKey.Scope.INGEST not in caller.scopes:
+        raise exceptions.PermissionDenied(
+            "To reserve needs the scope ingest.", code="scope_missing"
+        )
+    return check(book_id=caller.book.pk, asks=asks, at=now(), reach=caller.reach)
+
+
+def _ask(one: _One) -> Ask:
+    _check("quantity", one.quantity)
+    _check("cost", one.cost)
+    if (one.customer is None) == (one.subject is None):
+        remedy = "name either a customer or a subject"
+        raise InvalidInputError(field="customer", value=one.customer, remedy=remedy)
+    named = one.customer or ""
+    is_number = named.isascii() and named.isdigit() and len(named) <= _LONGEST_ID
+    return Ask(
+        customer_key=None if one.customer is None or is_number else named.removeprefix("key:"),
+        customer_id=int(named) if is_number else None,
+        subject=one.subject,
+        feature_key=one.feature,
+        quantity=one.quantity,
+        cost=one.cost,
+        labels=one.labels,
+        reserve=_reserve(one.reserve),
+    )
+
+
+def _check(field: str, amount: Decimal | None) -> None:
+    if amount is not None and exact(amount) < ZERO:
+        raise InvalidInputError(field=field, value=amount, remedy="send zero or more")
+
+
+def _reserve(wanted: ReserveIn | None) -> Reserve | None:
+    if wanted is None:
+        return None
+    expires_in = timedelta(seconds=max(0, min(wanted.expires_in, 10**9)))
+    return Reserve(key=wanted.key, expires_in=expires_in, purpose=wanted.purpose)
