@@ -59,6 +59,7 @@ PURPOSES: Final[Mapping[str, Purpose]] = {
     "cost_of_revenue": Purpose(type="expense"),
     "accrued_provider_cost": Purpose(type="liability", orientation=-1),
     "rail_clearing": Purpose(type="asset"),
+    "conversion": Purpose(type="liability", orientation=-1),  # money for credits, and the credits
     "bank": Purpose(type="asset"),
     "payment_fees": Purpose(type="expense"),
     "rounding": Purpose(type="expense"),

@@ -12,6 +12,7 @@ Rounding is a decision, taken once where an amount leaves for the world:
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from decimal import (
+    ROUND_DOWN,
     ROUND_HALF_EVEN,
     ROUND_HALF_UP,
     Context,
@@ -125,6 +126,16 @@ def round_half_away(amount: Decimal, exponent: int) -> Decimal:
     """
     rounded = amount.quantize(_QUANTA[exponent], context=_ROUNDING)
     return rounded or rounded.copy_abs()
+
+
+def floor_to(amount: Decimal, exponent: int) -> Decimal:
+    """
+    Cut an amount off after ``exponent`` places.
+
+    >>> floor_to(Decimal("1.239"), 2)
+    Decimal('1.23')
+    """
+    return amount.quantize(_QUANTA[exponent], rounding=ROUND_DOWN, context=_ROUNDING)
 
 
 @lru_cache(maxsize=1000)

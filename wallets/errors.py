@@ -5,7 +5,11 @@ Errors that wallets raise on purpose.
     ├── ConflictError
     │   ├── GrantClosedError     the grant has expired: what is left is breakage
     │   ├── HoldClosedError      the hold has been captured, released, denied, or has expired
-    │   └── EventCapturedError   another capture pays for the usage event
+    │   ├── EventCapturedError   another capture pays for the usage event
+    │   ├── TopUpStateError      the top-up is not in a state that allows it
+    │   ├── NothingUnusedError   nothing is left of the credit to be taken back
+    │   ├── RechargeStateError   the rule, or the stop of all, is not in a state that allows it
+    │   └── ApprovalStateError   it has been decided, or is not this person's to decide
     ├── InvariantError
     │   └── CaptureExceedsHoldError   more is to be captured than was set aside
     └── ExhaustedError
@@ -31,6 +35,30 @@ class EventCapturedError(ConflictError):
     """Another capture pays for the usage event."""
 
     code = "event_captured"
+
+
+class TopUpStateError(ConflictError):
+    """The top-up is not in a state that allows this."""
+
+    code = "topup_state"
+
+
+class NothingUnusedError(ConflictError):
+    """Nothing is left of the credit: it has been used, is held, or was taken back."""
+
+    code = "nothing_unused"
+
+
+class RechargeStateError(ConflictError):
+    """The automatic recharge is not in a state that allows this."""
+
+    code = "recharge_state"
+
+
+class ApprovalStateError(ConflictError):
+    """It has been decided, or is to be decided by somebody else than who asked."""
+
+    code = "approval_state"
 
 
 class CaptureExceedsHoldError(InvariantError):

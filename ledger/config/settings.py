@@ -164,6 +164,12 @@ METERBOOK_EVENT_CLOCK_SKEW_SECONDS = env.whole("METERBOOK_EVENT_CLOCK_SKEW_SECON
 METERBOOK_TEST_CLOCKS = env.flag("METERBOOK_TEST_CLOCKS", default=IS_TESTING)
 METERBOOK_DUE = "billing.due.run_all"
 
+# --- Credit that is bought -------------------------------------------------------------
+METERBOOK_TOPUP_DAYS = env.whole("METERBOOK_TOPUP_DAYS", 14, least=1)  # to be paid in
+# What changes more credit than this at once needs a second person, by asset; without: nothing does.
+METERBOOK_APPROVAL_ABOVE = env.amounts("METERBOOK_APPROVAL_ABOVE")
+METERBOOK_TOUCHED = "wallets.tasks.hint_evaluation"  # once credit has moved that somebody watches
+
 # --- API -------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "ledger.api.schema.Schema",
