@@ -30,6 +30,7 @@ _COMPARED: Final = (
     "entitlement",
     "tax_config",
 )
+_FOLLOWING: Final = ("name", "origin", "ends_at")  # may differ, and the item goes on
 
 
 def reconcile(
@@ -61,12 +62,11 @@ def reconcile(
             new.append(span)
             continue
         kept.add(row.pk)
-        if row.ends_at != span.ends_at:
-            row.ends_at = span.ends_at
+        if _follow(row, span):
             moved.append(row)
     _remove([row for row in rows if row.pk not in kept], at)
     if moved:
-        SubscriptionItem.objects.bulk_update(moved, ["ends_at"])
+        SubscriptionItem.objects.bulk_update(moved, _FOLLOWING)
     _add(subscription, new, meters, at)
     if moved or new:
         _check_features(subscription, spans)
@@ -126,6 +126,15 @@ def _check_allowance(field: str, span: Span, meters: Mapping[int, Meter]) -> Non
 def _is_same(row: SubscriptionItem, span: Span) -> bool:
     wanted = _columns(span)
     return all(getattr(row, name) == wanted[name] for name in _COMPARED)
+
+
+def _follow(row: SubscriptionItem, span: Span) -> bool:
+    """Have an item say what a span says that it goes on with; false: it does already."""
+    wanted = _columns(span)
+    differs = [name for name in _FOLLOWING if getattr(row, name) != wanted[name]]
+    for name in differs:
+        setattr(row, name, wanted[name])
+    return bool(differs)
 
 
 def _columns(span: Span) -> dict[str, Any]:
