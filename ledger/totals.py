@@ -67,6 +67,13 @@ def of_periods(book_id: int, *, before: datetime, until: datetime) -> list[tuple
         return [(Total(*row[:3]), Total(row[0], *row[3:])) for row in cursor.fetchall()]
 
 
+def of_days(account_ids: Iterable[int], *, since: date) -> list[tuple[date, Total]]:
+    """Return what accounts moved from a day on (UTC), by effective day; no rows where nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {UNFOLDED}, {_BY_DAY}", {"ids": list(account_ids), "since": since})
+        return [(row[0], Total(*row[1:])) for row in cursor.fetchall()]
+
+
 def _totals(
     account_ids: list[int] | None,
     book_id: int | None,
@@ -248,4 +255,22 @@ _BY_PERIOD: Final = """
            coalesce(sum(b.credits) FILTER (WHERE p.starts_at >= %(before)s), 0)
     FROM booked b JOIN ledger_period p ON p.id = b.period_id AND p.starts_at < %(until)s
     GROUP BY b.account_id
+"""
+_BY_DAY: Final = """
+    moved AS (
+        SELECT account_id, effective_date, debits, credits FROM ledger_bucket
+        WHERE account_id = ANY(%(ids)s) AND effective_date >= %(since)s
+        UNION ALL
+        SELECT d.account_id, d.effective_date, d.debits, d.credits
+        FROM unnest(%(ids)s::bigint[]) AS w (id)
+        CROSS JOIN LATERAL (
+            SELECT account_id, effective_date, debits, credits FROM ledger_delta
+            WHERE account_id = w.id AND transaction_id IN (SELECT transaction_id FROM unfolded)
+              AND transaction_id BETWEEN (SELECT min(transaction_id) FROM unfolded)
+                                     AND (SELECT max(transaction_id) FROM unfolded)
+              AND effective_date >= %(since)s
+            OFFSET 0) d
+    )
+    SELECT effective_date, account_id, sum(debits), sum(credits)
+    FROM moved GROUP BY effective_date, account_id ORDER BY effective_date, account_id
 """

@@ -176,10 +176,10 @@ def _lots(column: str, ids: Collection[int], at: datetime, *, is_past: bool) -> 
     ]
 
 
-def _moved_by(grant: str) -> str:
+def moved_by(grant: str) -> str:
     """Return SQL for the entries that issued a grant, and those of a reversal, by its key."""
     return f"""(
-        SELECT e.debit_account_id, e.credit_account_id, e.amount
+        SELECT e.debit_account_id, e.credit_account_id, e.amount, e.effective_at
         FROM ledger_transaction t
         JOIN ledger_transaction i ON i.id = t.id OR i.reverses_id = t.id
         JOIN ledger_entry e ON e.id > i.id AND e.id < i.id + 16384
@@ -210,7 +210,7 @@ _ROWS: Final = f"""
 } AS purpose,
                    CASE e.credit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END
                    AS amount
-            FROM {_moved_by("g.id")} e
+            FROM {moved_by("g.id")} e
             WHERE g.account_id IN (e.debit_account_id, e.credit_account_id)
         ) f
     ) issued ON true
@@ -218,7 +218,7 @@ _ROWS: Final = f"""
         SELECT sum(CASE e.debit_account_id WHEN g.account_id THEN e.amount ELSE -e.amount END)
                AS amount
         FROM wallets_creditgrant part
-        CROSS JOIN LATERAL {_moved_by("part.id")} e
+        CROSS JOIN LATERAL {moved_by("part.id")} e
         WHERE part.parent_id = g.id AND g.account_id IN (e.debit_account_id, e.credit_account_id)
     ) parts ON true
     LEFT JOIN LATERAL (
