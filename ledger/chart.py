@@ -49,6 +49,7 @@ PURPOSES: Final[Mapping[str, Purpose]] = {
     # The book's own ("house") accounts: never locked, read through deltas.
     "metered_units": Purpose(type="memo", orientation=-1),
     "granted_units": Purpose(type="memo"),
+    "burned_units": Purpose(type="memo", orientation=-1),  # of units granted: what usage took
     "usage_revenue": Purpose(type="income", orientation=-1),
     "deferred_revenue": Purpose(type="liability", orientation=-1),  # fees paid in advance
     "subscription_revenue": Purpose(type="income", orientation=-1),

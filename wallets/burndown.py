@@ -39,6 +39,7 @@ class Lot:
 
     account_id: int
     grant_id: int
+    wallet_id: int = 0
     remaining: Decimal  # in the wallet's asset
     reclaimable: Decimal = ZERO
     effective_at: datetime
@@ -47,13 +48,15 @@ class Lot:
     features: frozenset[str] = _ANY  # empty pays for any feature
     is_promotional: bool = False
 
-    def pays_for(self, feature: str, at: datetime) -> bool:
-        """Say whether the lot may pay for usage of ``feature`` that happened at ``at``."""
-        return (
-            self.effective_at <= at
-            and (self.expires_at is None or at < self.expires_at)
-            and (not self.features or feature in self.features)
-        )
+    def pays_for(self, feature: str | frozenset[str], at: datetime) -> bool:
+        """Say whether the lot may pay for usage of a feature, or one of several, at ``at``."""
+        if self.effective_at > at or (self.expires_at is not None and at >= self.expires_at):
+            return False
+        if not self.features:
+            return True
+        if isinstance(feature, str):
+            return feature in self.features
+        return not self.features.isdisjoint(feature)
 
 
 class Take(NamedTuple):
@@ -82,7 +85,9 @@ def sort_lots(lots: Iterable[Lot], *, promotional_first: bool = True) -> list[Lo
     return sorted(lots, key=lambda lot: order_key(lot, promotional_first))
 
 
-def allocate(lots: Sequence[Lot], amount: Decimal, at: datetime, feature: str) -> list[Take]:
+def allocate(
+    lots: Iterable[Lot], amount: Decimal, at: datetime, feature: str | frozenset[str]
+) -> list[Take]:
     """
     Spend ``amount`` from lots that are in burn order, and return what each pays.
 

@@ -40,6 +40,7 @@ class Candidates:
 
     lots: dict[int, Lot] = field(default_factory=dict)
     pools: dict[tuple[int, int], Sequence[Lot]] = field(default_factory=dict)
+    lines: Mapping[int, Sequence[int]] = field(default_factory=dict)  # customer → it and ancestors
     sinks: dict[int, int] = field(default_factory=dict)  # closed lot → where its rest went
 
     def pool(self, customer_id: int, asset_id: int) -> Sequence[Lot]:
@@ -65,7 +66,7 @@ def lots_of(
     lines = _lines_of(customer_ids)
     payers = {payer for line in lines.values() for payer in line}
     owned = _lots_by_owner(payers, customer_ids, (since, until), asset_ids, also)
-    candidates = Candidates()
+    candidates = Candidates(lines=lines)
     for customer_id, line in lines.items():
         pools: defaultdict[int, list[Lot]] = defaultdict(list)
         for payer_id in line:
@@ -160,7 +161,7 @@ _LINES: Final = """
 # An empty lot is left out, unless it was closed: what it lost may be reclaimed.
 _LOTS: Final = """
     SELECT w.customer_id, w.is_shared, g.account_id, g.id, g.effective_at, g.expires_at,
-           g.priority, g.feature_keys, g.funding = 'promotional'
+           g.priority, g.feature_keys, g.funding = 'promotional', w.id
     FROM wallets_wallet w
     JOIN wallets_creditgrant g ON g.wallet_id = w.id
     JOIN ledger_balance b ON b.account_id = g.account_id
@@ -221,10 +222,12 @@ def _lot(
     priority: int,
     feature_keys: list[str],
     is_promotional: bool,
+    wallet_id: int,
 ) -> Lot:
     return Lot(
         account_id=account_id,
         grant_id=grant_id,
+        wallet_id=wallet_id,
         remaining=ZERO,
         effective_at=effective_at,
         expires_at=expires_at,

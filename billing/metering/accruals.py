@@ -23,6 +23,7 @@ from billing.rating.free_events import EventState
 from ledger import arrays
 
 PRICED: Final = "priced"  # of a state: what event prices remember
+UNITS: Final = "units"  # of a state: who gave the units that were granted ahead
 
 
 class Series(NamedTuple):
@@ -45,6 +46,12 @@ class OpenAccrual:
     takings: Takings
     priced: Mapping[str, Any] = field(default_factory=dict)  # what event prices remember, written
     events: EventState | None = None  # and read, as far as the price looks at events
+    units: dict[str, Takings] = field(default_factory=dict)  # what gave its units, by whose it was
+
+    @property
+    def givers(self) -> set[int]:
+        """Return the accounts that gave something, money or units, which may go back."""
+        return self.takings.accounts.union(*(one.accounts for one in self.units.values()))
 
 
 def lock(scales: dict[Series, int]) -> dict[Series, OpenAccrual]:
@@ -122,18 +129,26 @@ def _locked(found: Mapping[int, Series], scales: Mapping[Series, int]) -> dict[S
             held = json.loads(state) if state != "{}" else {}
             running = Running.load(held) if held else Running()
             running.scale, running.value, running.count = scales[series], quantity, events
-            accruals[series] = OpenAccrual(
+            opened = accruals[series] = OpenAccrual(
                 accrual_id, running, amount, cost, Takings(taken), held.get(PRICED, {})
             )
+            if UNITS in held:
+                opened.units = {whose: Takings(gave) for whose, gave in held[UNITS].items()}
     return accruals
 
 
 def _state(accrual: OpenAccrual) -> str:
-    """Write what the columns don't say: an average's total, the latest reading, events' prices."""
+    """
+    Write what the columns don't say.
+
+    An average's total, the latest reading, what event prices remember, where units came from.
+    """
     running, priced = accrual.running, accrual.priced
     if accrual.events is not None:
         priced = accrual.events.dump()
     kept: dict[str, Any] = {PRICED: priced} if priced else {}
+    if accrual.units:
+        kept[UNITS] = {whose: str(gave) for whose, gave in accrual.units.items()}
     if running.total or running.latest_key:
         kept |= {k: v for k, v in running.dump().items() if k not in ("value", "count", "scale")}
     return json.dumps(kept) if kept else "{}"

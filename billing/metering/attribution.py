@@ -22,6 +22,7 @@ from billing.metering.funding import Payer
 from billing.metering.measuring import Measure, Measured
 from billing.metering.own_items import OwnItem, OwnItems
 from billing.metering.snapshot import SeriesAccounts, Snapshot, Terms
+from billing.metering.units import Burner
 from billing.rating.filters import Labels
 from billing.rating.match import Cost, Dated, Unpriced
 from billing.rating.rated import Rated
@@ -57,6 +58,7 @@ class OpenSeries:
     accrual: OpenAccrual = field(init=False)
     accounts: SeriesAccounts = field(init=False)
     payer: Payer | None = field(init=False)
+    burner: Burner | None = field(init=False)  # of units granted ahead
     # The budgets that may count its units, and its amounts.
     unit_counters: Sequence[Counter] = field(init=False)
     counters: Sequence[Counter] = field(init=False)

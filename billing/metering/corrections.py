@@ -233,9 +233,7 @@ def _post(
     book, at = correction.book, correction.corrected_at
     terms = catalogue.terms_of(owners.values())
     leaving = list(retracting.leaving(event, catalogue, terms))
-    own = own_items.Own()
-    if numbered:
-        own = own_items.of(book_id=book.pk, customer_ids=terms.keys())
+    own = own_items.of(book_id=book.pk, customer_ids=terms.keys(), unit_ids=catalogue.unit_ids)
     arriving = items_of(
         catalogue=catalogue, numbered=numbered, owners=owners, terms=terms, own=own.items
     )
@@ -247,7 +245,9 @@ def _post(
         at=at,
         leaving=leaving,
         has_contracts=own.has_contracts,
+        has_units=own.has_units,
     )
+    work.leaving_id = event.pk
     paid = retracting.paid_by(event, leaving)
     work.own = paid.payers
     for item in leaving:

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from billing.metering.snapshot import Snapshot, Terms
 from billing.metering.takings import Takings
+from billing.metering.units import Allowance, allowances_of
 from ledger import bulk, chart, limits
 from ledger.bulk import Funds
 from ledger.chart import Spec
@@ -128,6 +129,14 @@ class Purse:
 
     payers: dict[tuple[int, int], Payer] = field(default_factory=dict)  # (customer, asset)
     candidates: funding.Candidates = field(default_factory=funding.Candidates)
+    allowances: Sequence[Allowance] = ()
+
+    def allowances_for(self, customer_id: int, meter_id: int) -> list[Allowance]:
+        """Return the allowances that may count a customer's usage of a meter: its line's."""
+        line = self.candidates.lines.get(customer_id, ())
+        return [
+            one for one in self.allowances if one.meter_id == meter_id and one.customer_id in line
+        ]
 
     def reclaims(self) -> list[Move]:
         """Return the moves that bring expired credit back for usage from before its expiry."""
@@ -143,30 +152,35 @@ def open_purse(
     until: datetime,
     at: datetime,
     taken: Collection[int] = (),
+    units: Collection[tuple[int, int]] = (),
 ) -> Purse:
     """
     Lock all that these (customer, asset) pairs may pay with for usage in ``[since, until]``.
+
+    ``units`` are (customer, asset) pairs of what meters count in: lots granted ahead.
 
     Everything guarded that the batch may move is locked here, in one sorted pass: what the database
     locks later, it has already. ``taken`` are accounts that something may go back to. What was held
     and has expired by ``at`` pays again, whether a sweep has come by or not.
     """
     pairs = sorted(set(wanted))
-    if not pairs:
+    if not pairs and not units:
         return Purse()
     owing = _owing(catalogue, pairs, at)
     candidates = funding.lots_of(
-        customer_ids=sorted({customer_id for customer_id, _ in pairs}),
+        customer_ids=sorted({customer_id for customer_id, _ in [*pairs, *units]}),
         since=since,
         until=until,
-        asset_ids=sorted({asset_id for _, asset_id in pairs}),
+        asset_ids=sorted({asset_id for _, asset_id in [*pairs, *units]}),
         also=taken,
     )
+    allowances = _allowances(catalogue, candidates, units, at) if units else []
     owed_on = [number for numbers in owing.values() for number in numbers]
+    owed_on += [one.overdraft_id for one in allowances if one.overdraft_id]
     locked = bulk.lock({*candidates.lots, *owed_on, *taken})
     funds = give_back_expired(locked, at=at)
     funding.fill(candidates, funds)
-    purse = Purse(candidates=candidates)
+    purse = Purse(candidates=candidates, allowances=allowances)
     for customer_id, asset_id in pairs:
         unbilled_id, overdraft_id = owing[customer_id, asset_id]
         purse.payers[customer_id, asset_id] = Payer(
@@ -185,6 +199,17 @@ def open_purse(
         }
     )
     return purse
+
+
+def _allowances(
+    catalogue: Snapshot,
+    candidates: funding.Candidates,
+    units: Collection[tuple[int, int]],
+    at: datetime,
+) -> list[Allowance]:
+    owners = {owner for customer_id, _ in units for owner in candidates.lines[customer_id]}
+    unit_ids = {unit_id for _, unit_id in units}
+    return allowances_of(sorted(owners), sorted(unit_ids), book_id=catalogue.book_id, at=at)
 
 
 def _owing(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, DecimalException
 from typing import Final
 
@@ -20,6 +20,7 @@ from billing.budgets import using
 from billing.budgets.matching import Budgets, Counter
 from billing.metering import (
     accruals,
+    burning,
     own_items,
     snapshot,
     unique_values,
@@ -31,8 +32,9 @@ from billing.metering.aggregations import UNIQUE_COUNT
 from billing.metering.attribution import Item, OpenSeries, items_of
 from billing.metering.funding import Purse, open_purse
 from billing.metering.measuring import Measured
-from billing.metering.series_accounts import Sold, open_accounts, open_cost_accounts
+from billing.metering.series_accounts import SoldSeries, open_accounts, open_cost_accounts
 from billing.metering.snapshot import Snapshot, Terms
+from billing.metering.takings import Part
 from billing.rating.free_events import EventState
 from billing.rating.match import Cost
 from ledger import bulk
@@ -43,6 +45,7 @@ from ledger.moves import Move, Posting
 from wallets.burndown import BURN_ORDER_VERSION
 
 _MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
+_UNDER_WAY: Final = timedelta(hours=1)  # no batch takes longer to be written, nor is a clock off so
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +59,15 @@ class Work:
     # What events that are taken back have paid from, by event and revenue account.
     own: dict[tuple[int, int], list[tuple[int, Decimal]]] = field(default_factory=dict)
     used: using.Used = field(default_factory=using.Used)  # of budgets
+    leaving_id: int = 0  # the event that is taken back
     moves: defaultdict[datetime, list[Move]] = field(default_factory=lambda: defaultdict(list))
+
+    def own_units(self, item: Item) -> Sequence[Part] | None:
+        """Return what an event burned that is taken back; None of one that is not."""
+        burner = item.of.burner
+        if burner is None or item.event_id != self.leaving_id:
+            return None
+        return self.own.get((item.event_id, burner.burned_id), ())
 
 
 def record(
@@ -74,7 +85,7 @@ def record(
     """
     owners = catalogue.customers_of(m.fact.subject for m in numbered.values())
     terms = catalogue.terms_of({owners[m.fact.subject] for m in numbered.values()})
-    own = own_items.of(book_id=book.pk, customer_ids=terms.keys())
+    own = own_items.of(book_id=book.pk, customer_ids=terms.keys(), unit_ids=catalogue.unit_ids)
     items = items_of(
         catalogue=catalogue, numbered=numbered, owners=owners, terms=terms, own=own.items
     )
@@ -85,6 +96,7 @@ def record(
         budgets=snapshot.budgets_of(catalogue, own.catalogue_version),
         at=received_at,
         has_contracts=own.has_contracts,
+        has_units=own.has_units,
     )
     apply_all(items, work)
     digest = writing.digest_of(numbered)
@@ -120,6 +132,7 @@ def open_work(
     at: datetime,
     leaving: Sequence[Item] = (),
     has_contracts: bool = True,
+    has_units: bool = True,
 ) -> Work:
     """
     Lock accruals, then balances, and find every account that these items may move.
@@ -142,10 +155,12 @@ def open_work(
         until=max(times),
         at=at,
         taken=_may_go_back(opened, items, leaving),
+        units={(one.series.customer_id, one.meter.unit_id) for one in series if has_units},
     )
+    burners = burning.open_burners(catalogue, purse, opened, series, at) if has_units else {}
     accounts = open_accounts(
         catalogue=catalogue,
-        sold={one.series: Sold(one.meter, one.rate, one.asset_id) for one in series},
+        sold={one.series: SoldSeries(one.meter, one.rate, one.asset_id) for one in series},
         at=at,
     )
     supplies = {item.cost.supply for item in touched if type(item.cost) is Cost}
@@ -163,6 +178,7 @@ def open_work(
             one.accrual.events = EventState.load(one.accrual.priced, one.events.free_events)
         one.accounts = accounts[one.series]
         one.payer = purse.payers.get((one.series.customer_id, one.asset_id))
+        one.burner = burners.get((one.series.customer_id, one.meter.id))
         one.moves = work.moves[one.month]
     work.fresh = unique_values.see(
         (item.of.accrual.id, item.measure.text) for item in items if item.measure.text is not None
@@ -187,10 +203,12 @@ def _charged_at_the_end(series: Iterable[OpenSeries], at: datetime) -> dict[int,
     Return the subscriptions that charge by these series when their periods end, with that end.
 
     Minimums are, and coupons: of the latter only late usage is told, for it is hardly ever there.
+    What was sent before a period's end may be written after others have charged for it: for an
+    hour before, usage counts as late.
     """
     ends: dict[int, datetime] = {}
     for one in series:
-        if one.item is not None and (one.item.has_minimum or one.period_ends_at <= at):
+        if one.item is not None and (one.item.has_minimum or one.period_ends_at <= at + _UNDER_WAY):
             number = one.item.subscription_id
             ends[number] = min(one.period_ends_at, ends.get(number, one.period_ends_at))
     return ends
@@ -213,7 +231,7 @@ def _may_go_back(
     for item in items:
         if item.of.may_fall or item.measure.value < ZERO:
             falling.add(item.of)
-    return {number for one in falling for number in opened[one.series].takings.accounts}
+    return {number for one in falling for number in opened[one.series].givers if number}
 
 
 def apply_all(items: Iterable[Item], work: Work) -> None:
@@ -257,6 +275,9 @@ def charge(item: Item, change: Decimal, work: Work) -> None:
         of.moves.append(_directed(accounts.consumed_id, accounts.metered_id, change, at, event_id))
         if of.unit_counters:
             work.used.count(of.unit_counters, item.measure.labels, at, change)
+        if of.burner is not None:
+            own = work.own_units(item) if change < 0 else None
+            of.moves += burning.moves(item, change, of.burner, own)
     if rate is None:
         return
     if of.events is not None and accrual.events is not None:

@@ -18,7 +18,7 @@ from ledger.chart import Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class SoldSeries:
     """What a series sells: the meter, the rate, and the asset that the price is in."""
 
     meter: CompiledMeter
@@ -27,7 +27,7 @@ class Sold:
 
 
 def open_accounts(
-    *, catalogue: Snapshot, sold: Mapping[Series, Sold], at: datetime
+    *, catalogue: Snapshot, sold: Mapping[Series, SoldSeries], at: datetime
 ) -> dict[Series, SeriesAccounts]:
     """Return the accounts of each series, opening those that don't exist yet."""
     known = catalogue.series_accounts
@@ -43,6 +43,18 @@ def open_accounts(
     # Remembered only once committed: what is rolled back was never there.
     transaction.on_commit(lambda: known.update({s[:3]: open_ for s, open_ in fresh.items()}))
     return found | fresh
+
+
+def open_burned(
+    *, catalogue: Snapshot, meters: Collection[CompiledMeter], at: datetime
+) -> dict[int, int]:
+    """Return the account of each meter, by its number, for the granted units that usage burns."""
+    specs = {
+        meter.id: Spec(catalogue.book_id, None, "burned_units", meter.unit_id, meter.key)
+        for meter in meters
+    }
+    numbers = chart.accounts(specs.values(), at=at)
+    return {meter_id: numbers[spec] for meter_id, spec in specs.items()}
 
 
 def open_cost_accounts(
@@ -64,7 +76,7 @@ def open_cost_accounts(
     return {supply: (numbers[cost], numbers[owed]) for supply, (cost, owed) in pairs.items()}
 
 
-def _specs(catalogue: Snapshot, series: Series, what: Sold) -> list[Spec]:
+def _specs(catalogue: Snapshot, series: Series, what: SoldSeries) -> list[Spec]:
     book_id, meter, rate = catalogue.book_id, what.meter, what.rate
     specs = [
         Spec(book_id, series.customer_id, "consumed_units", meter.unit_id, meter.key),

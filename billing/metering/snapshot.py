@@ -62,6 +62,7 @@ class Snapshot:
     default_card_id: int | None
     latest_clock_at: datetime | None = None  # of the book's test clocks, if they are allowed
     budgets: Budgets = field(default_factory=Budgets)
+    unit_ids: frozenset[int] = frozenset()  # what its meters count in, archived ones among them
     subjects: dict[str, int] = field(default_factory=dict)
     terms: dict[int, Terms] = field(default_factory=dict)
     # By (customer, meter, rate), and by (customer, asset): unbilled and overdraft.
@@ -167,6 +168,7 @@ def _load(book_id: int, version: int) -> Snapshot:
         default_card_id=next((card.pk for card in cards if card.is_default), None),
         latest_clock_at=clock_at if settings.METERBOOK_TEST_CLOCKS else None,
         budgets=matching.load(book_id),
+        unit_ids=frozenset(meter.unit_id for meter in meters),
     )
 
 

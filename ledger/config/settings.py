@@ -256,7 +256,8 @@ LEDGER_CHECKS = [
     "billing.checks.charges_were_posted",
     "billing.price_checks.amounts_are_priced",
     "billing.price_checks.costs_were_posted",
-    "billing.budget_checks.budgets_were_counted",
+    "billing.limit_checks.budgets_were_counted",
+    "billing.limit_checks.burned_units_add_up",
 ]
 
 # --- What goes out ---------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from billing import budget_checks
+from billing import limit_checks
 from billing.budgets import recounting, using
 from billing.models import Budget, BudgetUse
 from ledger.models import Asset, Customer, Outbox
@@ -54,4 +54,4 @@ def told(kind: str = "") -> list[tuple[str, str, str]]:
 
 def miscounted() -> list[str]:
     """Return what the check of budgets finds, to be nothing."""
-    return [found.detail for found in budget_checks.budgets_were_counted(book_id=None)]
+    return [found.detail for found in limit_checks.budgets_were_counted(book_id=None)]

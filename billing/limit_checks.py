@@ -1,0 +1,83 @@
+"""What must hold between limits and the usage that they count; see ``billing.checks``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.db import connection
+
+from billing.budgets import matching, recounting
+from billing.models import Budget, BudgetUse
+from ledger.money import ZERO, text
+from ledger.verification import Disagreement
+
+_REMEDY: Final = (
+    "The entries are the truth if the journal itself verifies. A customer that was moved takes its"
+    " past with it only when its budgets are counted anew."
+)
+
+
+def budgets_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What each budget has seen used is what events and entries say of its periods."""
+    counting = Budget.objects.filter(ended_at=None).order_by("book_id")
+    books = counting if book_id is None else counting.filter(book=book_id)
+    for book in books.values_list("book_id", flat=True).distinct():
+        budgets = matching.load(book)
+        said: dict[tuple[int, datetime], Decimal] = {
+            (budget_id, starts_at): amount
+            for budget_id, starts_at, amount in BudgetUse.objects.filter(
+                budget__in=[budget.id for budget in budgets.all]
+            ).values_list("budget_id", "starts_at", "used")
+            if amount
+        }
+        for budget in budgets.all:
+            found = recounting.used(budget, budgets)
+            mine = {place[1]: amount for place, amount in said.items() if place[0] == budget.id}
+            for starts_at in sorted(found.keys() | mine.keys()):
+                ours, theirs = mine.get(starts_at, ZERO), found.get(starts_at, ZERO)
+                if ours != theirs:
+                    detail = f"says {text(ours)} was used, usage comes to {text(theirs)}"
+                    subject = f"{budget.key} from {starts_at.isoformat()}"
+                    yield Disagreement("budgets", subject, detail, _REMEDY)
+
+
+def burned_units_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What series say that each account gave of units is what went from it by usage."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BURNED, {"book": book_id})
+        for account, said, given in cursor.fetchall():
+            detail = f"series burned {text(said)}, entries say {text(given)}"
+            yield Disagreement("units", f"account {account}", detail, _REMEDY)
+
+
+# Account 0 stands for units that nothing covered.
+_BURNED: Final = """
+    WITH burned AS MATERIALIZED (
+        SELECT id FROM ledger_account
+        WHERE purpose = 'burned_units' AND (%(book)s::bigint IS NULL OR book_id = %(book)s)
+    ), given AS (
+        SELECT account_id, sum(amount) AS amount FROM (
+            SELECT debit_account_id AS account_id, amount FROM ledger_entry
+            WHERE credit_account_id IN (SELECT id FROM burned)
+            UNION ALL
+            SELECT credit_account_id, -amount FROM ledger_entry
+            WHERE debit_account_id IN (SELECT id FROM burned)) e
+        GROUP BY account_id
+    ), said AS (
+        SELECT split_part(part, ':', 1)::bigint AS account_id,
+               sum(split_part(part, ':', 2)::numeric) AS amount
+        FROM billing_accrual a
+        JOIN billing_meter m ON m.id = a.meter_id
+        CROSS JOIN LATERAL jsonb_each_text(a.state -> 'units') AS stack (whose, taken)
+        CROSS JOIN LATERAL unnest(string_to_array(nullif(stack.taken, ''), ',')) AS part
+        WHERE a.state ? 'units' AND (%(book)s::bigint IS NULL OR m.book_id = %(book)s)
+        GROUP BY 1
+    )
+    SELECT account_id, coalesce(said.amount, 0), coalesce(given.amount, 0)
+    FROM given FULL JOIN said USING (account_id)
+    WHERE account_id <> 0 AND coalesce(said.amount, 0) <> coalesce(given.amount, 0)
+    ORDER BY account_id LIMIT 20
+"""
