@@ -14,7 +14,6 @@ from billing import catalogue
 from billing.entitlements import giving, rights, sale
 from billing.models import Feature
 from ledger.models import Customer
-from tests import factories
 from tests.api import Api
 from tests.billing import scene
 from tests.billing.scene import START, Scene
@@ -73,11 +72,16 @@ class Gateway:
         if credit:
             self.scene.grant(credit)
 
-    def may_use(self, limit: int, **terms: Any) -> None:
+    def may_use(self, limit: int) -> None:
         """Give the customer so many tokens a month."""
-        terms = {"kind": "metered", "limit": Decimal(limit), "usage_period": "P1M", **terms}
-        feature = Feature.objects.get(book=self.scene.book, key="tokens")
-        giving.give(customer=self.customer, feature=feature, anchor=START, at=START, **terms)
+        tokens = Feature.objects.get(book=self.scene.book, key="tokens")
+        self.gives(tokens, "metered", limit=Decimal(limit), usage_period="P1M")
+
+    def gives(self, feature: Feature, kind: str, **terms: Any) -> None:
+        """Give the customer a right to a feature."""
+        giving.give(
+            customer=self.customer, feature=feature, kind=kind, anchor=START, at=START, **terms
+        )
 
 
 def new_gateway() -> Gateway:
@@ -88,8 +92,3 @@ def new_gateway() -> Gateway:
     meter = made.meter("sum", key="llm", price=1, dimensions={"model": "$.model"})
     made.feature(meter, key="tokens")
     return Gateway(made, Api(made.book, scopes=["read"]).text)
-
-
-def other_customer(gateway: Gateway) -> Customer:
-    """Return another customer of the same book."""
-    return factories.customer(book=gateway.scene.book)
