@@ -49,7 +49,7 @@ def compare(
     """
     Note each coupon that takes more or less off a cycle, at the instant it ends.
 
-    A fee in advance that changes after the cycle it was due in has that cycle looked at again.
+    What changes after the cycle in which it counted has that cycle looked at again.
     """
     cycles = _cycles(slip, agreement, instant)
     redeemed = list(_redemptions(subscription)) if cycles else []
@@ -61,13 +61,11 @@ def compare(
 
 
 def _cycles(slip: Slip, agreement: Agreement, instant: datetime) -> list[Period]:
-    """Return the cycles to look at: what ends now, and what was charged for in the past."""
-    found = {agreement.billing_cycle(instant - TICK)}
-    found |= {
-        agreement.billing_cycle(line.charge.due_at)
-        for line in slip.lines
-        if line.charge.due_at == line.charge.starts_at < instant
+    """Return the cycles to look at: what ends now, and where what changes has counted."""
+    counted = {
+        _counted_at(line.charge, line.ended_at or line.charge.ends_at) for line in slip.lines
     }
+    found = {agreement.billing_cycle(at) for at in {instant - TICK, *counted}}
     return sorted(cycle for cycle in found if cycle.ends_at <= instant)
 
 
@@ -235,16 +233,16 @@ def _charged(slip: Slip, subscription: Subscription, cycle: Period) -> Iterator[
     found |= {key: line.charge for key, line in changing.items()}
     for key in sorted(found):
         charge = found[key]
-        if charge.kind in _COUNTED and _is_due_in(charge, cycle):
+        if charge.kind in _COUNTED and _counted_at(charge, charge.ends_at) in cycle:
             change = changing[key].amount if key in changing else ZERO
             assert charge.item is not None, "fees are of items"
             feature = reading.feature_of(charge.item)
             yield Base(feature, add(charge.posted, change), charge)
 
 
-def _is_due_in(charge: Charge, cycle: Period) -> bool:
+def _counted_at(charge: Charge, ends_at: datetime) -> datetime:
     """
-    Say whether a charge counts in a cycle.
+    Return the instant whose cycle a charge counts in.
 
     What is due at the end of its time belongs to the cycle that ends then; its end may have
     been moved by a cancelation of the past.
@@ -254,7 +252,7 @@ def _is_due_in(charge: Charge, cycle: Period) -> bool:
         and charge.item is not None
         and charge.item.payment_term == PlanRateCard.Term.IN_ADVANCE
     )
-    return (charge.due_at if is_early else charge.ends_at - TICK) in cycle
+    return charge.due_at if is_early else ends_at - TICK
 
 
 def _used(subscription: Subscription, agreement: Agreement, cycle: Period) -> Iterator[Base]:

@@ -81,6 +81,7 @@ class Line:
     feature: str = ""  # what credit may be restricted to
     explanation: dict[str, Any] = field(default_factory=dict)
     sources: Sources | None = None  # of a coupon: where what it is for came from
+    ended_at: datetime | None = None  # of what was charged already: where its time ended
 
 
 @dataclass(slots=True, kw_only=True)

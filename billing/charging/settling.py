@@ -205,10 +205,13 @@ def _change(
     case: Case, charge: Charge, item: SubscriptionItem, wanted: Wanted | None, at: datetime
 ) -> Line:
     is_early = charge.due_at == charge.starts_at
+    ended_at = charge.ends_at
     if wanted is not None:
         charge.ends_at = wanted.ends_at
         is_early = wanted.is_in_advance
-    return _line(charge, item, wanted, at if is_early else at - TICK)
+    line = _line(charge, item, wanted, at if is_early else at - TICK)
+    line.ended_at = ended_at
+    return line
 
 
 def _line(charge: Charge, item: SubscriptionItem, wanted: Wanted | None, at: datetime) -> Line:
