@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
 
-from ledger.durations import Duration, Unit, cycle_of
+from ledger.durations import Duration, check_shortest, cycle_of
 from ledger.errors import InvalidInputError
 from ledger.money import WIDE
 from ledger.periods import Period
 
 __all__ = ["check_cadence", "cycle_of", "cycles_of", "fee", "fits", "round_share"]
-
-_SHORTEST: Final = Duration(3600, Unit.SECOND)
 
 
 def cycles_of(span: Period, anchor: datetime, cadence: Duration, zone: tzinfo) -> Iterator[Period]:
@@ -41,9 +38,7 @@ def check_cadence(field: str, cadence: Duration, plan: Duration) -> None:
         InvalidInputError: shorter than an hour; or neither is the other some whole number of
             times, counted in the same kind (months, days, hours).
     """
-    if cadence.unit is Unit.SECOND and cadence.count < _SHORTEST.count:
-        remedy = "name at least one hour (PT1H)"
-        raise InvalidInputError(field=field, value=str(cadence), remedy=remedy)
+    check_shortest(field, cadence)
     if not fits(cadence, plan):
         remedy = (
             f"name a cadence that {plan}, the plan's, is a multiple of, or a multiple of it,"

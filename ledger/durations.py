@@ -119,6 +119,19 @@ _ONE_KIND: Final = (
 )
 
 
+def check_shortest(field: str, duration: Duration) -> None:
+    """
+    Check that a duration is no shorter than an hour: nothing recurs more often.
+
+    Raises:
+        InvalidInputError: it is.
+    """
+    if duration.unit is Unit.SECOND and duration.count < _HOURS:
+        raise InvalidInputError(
+            field=field, value=str(duration), remedy="name at least one hour (PT1H)"
+        )
+
+
 def later(anchor: datetime, duration: Duration, zone: tzinfo, *, steps: int = 1) -> datetime:
     """
     Return ``anchor`` moved by a duration, some number of times (below zero: back), in UTC.

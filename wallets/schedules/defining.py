@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from django.db import transaction
 
@@ -15,7 +15,6 @@ from ledger.money import ZERO, exact
 from wallets import issuing
 from wallets.models import CreditGrant, GrantSchedule, Wallet
 
-_SHORTEST: Final = durations.Duration(3600, durations.Unit.SECOND)
 Funding = CreditGrant.Funding
 
 
@@ -127,9 +126,8 @@ def _check(terms: dict[str, Any], wallet: Wallet) -> None:
     if ends_at is not None and ends_at < terms["starts_at"]:
         raise _refused("ends_at", ends_at.isoformat(), "let it end after it starts")
     for field in ("cadence", "lifetime"):
-        length = durations.parse(field, terms[field]) if terms[field] else _SHORTEST
-        if length.unit is durations.Unit.SECOND and length.count < _SHORTEST.count:
-            raise _refused(field, terms[field], "name at least one hour (PT1H)")
+        if terms[field]:
+            durations.check_shortest(field, durations.parse(field, terms[field]))
 
 
 def _refused(field: str, value: object, remedy: str) -> InvalidInputError:
