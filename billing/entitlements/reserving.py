@@ -51,7 +51,8 @@ def settle(*, book_id: int, cases: Sequence[Case], answers: Sequence[Answer]) ->
     keys = [case.ask.reserve.key for case in cases if case.ask.reserve is not None]
     if not keys:
         return list(answers)
-    known = {one.key: one for one in Hold.objects.filter(book=book_id, key__in=keys)}
+    storable = [key for key in keys if "\0" not in key]  # others are refused further on
+    known = {one.key: one for one in Hold.objects.filter(book=book_id, key__in=storable)}
     return [
         answer if case.ask.reserve is None else _settle(book_id, case, answer, known)
         for case, answer in zip(cases, answers, strict=True)
