@@ -20,7 +20,7 @@ from django.db.models import Min
 from ledger import bulk, chart
 from ledger.money import text
 from ledger.moves import Move, Posting
-from wallets import counterparts, issuing
+from wallets import counterparts, issuing, watches
 from wallets.holds import parts
 from wallets.models import CreditGrant
 
@@ -124,6 +124,7 @@ def _close(expired: Sequence[_Expired], at: datetime) -> int:
     _reopen([grant for grant in filled if grant.is_reopened], funds, at)
     closed = [grant.grant_id for grant in expired if grant.voided_at is None]
     CreditGrant.objects.filter(pk__in=closed, expired_at=None).update(expired_at=at)
+    watches.touch([grant.account_id for grant in expired])
     return len(expired)
 
 

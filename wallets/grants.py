@@ -14,7 +14,7 @@ from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset, Customer
 from ledger.money import ZERO
 from ledger.moves import Move, Posting
-from wallets import issuing, overdraft
+from wallets import issuing, overdraft, watches
 from wallets.errors import GrantClosedError
 from wallets.holds import parts
 from wallets.models import CreditGrant, Wallet
@@ -167,6 +167,7 @@ def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -
             )
         grant.voided_at = at
         grant.save(update_fields=["voided_at"])
+        watches.touch([grant.account_id])
     return grant
 
 

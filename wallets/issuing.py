@@ -19,7 +19,7 @@ from ledger import bulk, chart, inputs
 from ledger.errors import InvalidInputError
 from ledger.money import exact
 from ledger.moves import Move, Posting
-from wallets import counterparts, overdraft
+from wallets import counterparts, overdraft, watches
 from wallets.models import CreditGrant, Wallet
 
 MAX_PRIORITY: Final = 32767
@@ -160,6 +160,8 @@ def issue(
             )
         )
     bulk.post(postings=postings)
+    lots = (draft.lot_id for draft in drafts if draft.lot_id is not None)
+    watches.touch({*(grant.account_id for grant in opened), *lots})
     return opened
 
 

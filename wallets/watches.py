@@ -36,6 +36,21 @@ def touch(account_ids: Collection[int]) -> None:
     _touch(_BY_LOTS, account_ids)
 
 
+def touching(lots: str) -> str:
+    """
+    Return a part of a WITH that touches, as ``touch`` does, wallets of lots that a query names.
+
+    Whoever runs it calls ``hint`` if any row of ``touched`` says ``was_still``.
+    """
+    wallets = f"IN (SELECT wallet_id FROM wallets_creditgrant WHERE account_id IN ({lots}))"  # noqa: S608 - a fixed query
+    return f"touched AS ({_TOUCH.format(wallets=wallets)})"
+
+
+def hint() -> None:
+    """Have somebody look once the transaction commits."""
+    transaction.on_commit(import_string(settings.METERBOOK_TOUCHED), robust=True)
+
+
 def touch_wallets(wallet_ids: Collection[int]) -> None:
     """Have wallets looked at that are watched, as ``touch`` does."""
     _touch(_BY_WALLETS, wallet_ids)
@@ -65,7 +80,7 @@ def _touch(query: str, numbers: Collection[int]) -> None:
         cursor.execute(query, [arrays.whole(numbers)])
         was_still = [row[0] for row in cursor.fetchall()]
     if any(was_still):  # otherwise who was told before has not looked yet
-        transaction.on_commit(import_string(settings.METERBOOK_TOUCHED), robust=True)
+        hint()
 
 
 _TOUCH: Final = """

@@ -38,6 +38,12 @@ JOBS: tuple[Job, ...] = (
     Job(name="refresh_costs", task="billing.tasks.refresh_costs", every=timedelta(days=1)),
     Job(name="issue_grants", task="wallets.tasks.issue_grants", every=timedelta(minutes=1)),
     Job(name="expire_holds", task="wallets.tasks.expire_holds", every=timedelta(seconds=30)),
+    Job(
+        name="evaluate_watches",
+        task="wallets.tasks.evaluate_watches",
+        every=timedelta(seconds=10),
+    ),
+    Job(name="look_ahead", task="wallets.tasks.look_ahead", every=timedelta(minutes=5)),
     Job(name="sweep_wallets", task="wallets.tasks.sweep", every=timedelta(hours=1)),
 )
 

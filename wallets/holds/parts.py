@@ -18,6 +18,7 @@ from django.db import connection
 from ledger import arrays, holding
 from ledger.bulk import Funds
 from ledger.money import ZERO, add, subtract
+from wallets import watches
 
 Part = tuple[int, Decimal]  # account, and how much of it
 
@@ -66,6 +67,8 @@ def reduce(parts: Iterable[tuple[Held, Decimal]]) -> dict[int, Decimal]:
     if kept:
         with connection.cursor() as cursor:
             cursor.execute(_KEEP, [arrays.whole(kept), arrays.exact(kept.values())])
+            if cursor.fetchone()[0]:
+                watches.hint()
         holding.hold(changes)
     return changes
 
@@ -88,10 +91,14 @@ _OF_HOLDS: Final = """
     SELECT id, hold_id, account_id, amount FROM wallets_holdpart
     WHERE hold_id = ANY(%s::bigint[]) ORDER BY hold_id, position
 """
-_KEEP: Final = """
-    UPDATE wallets_holdpart p SET amount = n.amount
-    FROM unnest(%s::bigint[], %s::numeric[]) AS n (id, amount) WHERE p.id = n.id
-"""
+_KEEP: Final = f"""
+    WITH kept AS (
+        UPDATE wallets_holdpart p SET amount = n.amount
+        FROM unnest(%s::bigint[], %s::numeric[]) AS n (id, amount) WHERE p.id = n.id
+        RETURNING p.account_id
+    ), {watches.touching("SELECT account_id FROM kept")}
+    SELECT coalesce(bool_or(was_still), false) FROM touched
+"""  # noqa: S608 - fixed fragments
 # Few holds have expired and were not swept: they are found by when they expire, not on accounts
 # that may hold much. Customers on a test clock live by that, before or after the real time.
 _EXPIRED: Final = """

@@ -13,6 +13,7 @@ from ledger import arrays, bulk, holding
 from ledger.errors import IdempotencyConflictError
 from ledger.metadata import canonical
 from ledger.money import add
+from wallets import watches
 from wallets.holds import parts
 from wallets.holds.means import Means, Survey, survey
 from wallets.holds.orders import Credit, Order
@@ -122,7 +123,10 @@ def _write(decisions: Sequence[_Decision]) -> dict[str, Reserved]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [*_columns(rows), *_spread(spread)])
-        numbers = dict(cursor.fetchall())
+        written = cursor.fetchall()
+    numbers = {key: number for key, number, _ in written}
+    if any(was_still for _, _, was_still in written):
+        watches.hint()
     if len(numbers) < len(decisions):
         taken = next(row.key for row in rows if row.key not in numbers)
         raise IdempotencyConflictError(key=taken)  # another customer's, of this very moment
@@ -188,7 +192,7 @@ def _spread(spread: Sequence[tuple[str, int, int, Decimal]]) -> list[Any]:
     ]
 
 
-_INSERT: Final = """
+_INSERT: Final = f"""
     WITH written AS (
         INSERT INTO wallets_hold (book_id, customer_id, asset_id, key, fingerprint, state,
             requested, captured, feature_key, purpose, reason, budget_ids, metadata, expires_at,
@@ -208,6 +212,7 @@ _INSERT: Final = """
         FROM unnest(%s::text[], %s::bigint[], %s::smallint[], %s::numeric[])
              AS p (key, account_id, position, amount)
         JOIN written w ON w.key = p.key
-    )
-    SELECT key, id FROM written
-"""
+        RETURNING account_id
+    ), {watches.touching("SELECT account_id FROM spread")}
+    SELECT key, id, EXISTS (SELECT FROM touched WHERE was_still) FROM written
+"""  # noqa: S608 - fixed fragments

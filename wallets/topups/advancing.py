@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -127,7 +127,7 @@ def expire_unpaid(*, at: datetime) -> int:
 
     Safe to run twice, late, or concurrently.
     """
-    bounds = {"at": at, "days": settings.METERBOOK_TOPUP_DAYS, "limit": _CHUNK}
+    bounds: dict[str, Any] = {"at": at, "days": settings.METERBOOK_TOPUP_DAYS, "limit": _CHUNK}
     done = 0
     while True:
         with connection.cursor() as cursor:
