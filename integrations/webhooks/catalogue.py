@@ -100,21 +100,21 @@ _BOUGHT: Final = {
 }
 _BUDGET: Final = {
     "budget": _TEXT,
-    "budget_id": _ID,
     "asset": _TEXT,
     "amount": _AMOUNT,
     "used": _AMOUNT,
-    "percent": _AMOUNT,
-    "starts_at": _INSTANT,
+    "threshold": _AMOUNT,
+    "period_starts_at": _INSTANT,
+    "period_ends_at": _INSTANT,
 }
 _SPENT: Final = {
     "budget": "research-2026",
-    "budget_id": "3",
     "asset": "USD",
     "amount": "500",
     "used": "402.5",
-    "percent": "80",
-    "starts_at": "2026-03-01T00:00:00Z",
+    "threshold": "80",
+    "period_starts_at": "2026-03-01T00:00:00Z",
+    "period_ends_at": "2026-04-01T00:00:00Z",
 }
 
 _ALL: Final = (
@@ -137,10 +137,17 @@ _ALL: Final = (
     EventType(
         name="grant.expiring",
         title="Credit is about to expire",
-        when="Credit of a wallet expires within as many days as an alert's threshold says; the"
-        " value is how much.",
-        fields=_ALERT | _WALLET,
-        example={"alert": "expiry", "threshold": "14", "value": "35", **_MAIN},
+        when="Credit of a wallet expires within as many days as an alert's threshold says, once per"
+        " grant; the value is how much is left of it.",
+        fields=_ALERT | _WALLET | {"grant_id": _ID, "expires_at": _INSTANT},
+        example={
+            "alert": "expiry",
+            "threshold": "14",
+            "value": "35",
+            **_MAIN,
+            "grant_id": "31",
+            "expires_at": "2026-03-14T00:00:00Z",
+        },
     ),
     EventType(
         name="grant.issued",
@@ -166,6 +173,13 @@ _ALL: Final = (
         },
     ),
     EventType(
+        name="topup.requested",
+        title="Top-up requested",
+        when="Credit is to be bought, by somebody or by a recharge rule; it waits for its payment.",
+        fields=_TOP_UP,
+        example=_BOUGHT | {"state": "requested"},
+    ),
+    EventType(
         name="topup.settled",
         title="Top-up paid",
         when="The payment of a top-up has arrived.",
@@ -183,8 +197,14 @@ _ALL: Final = (
         name="topup.refunded",
         title="Top-up refunded",
         when="A top-up's payment was given back; what was unused of its credit is void.",
-        fields=_TOP_UP,
-        example=_BOUGHT | {"state": "refunded", "reason": "Bought twice"},
+        fields=_TOP_UP | {"taken_back": _AMOUNT, "money_back": _AMOUNT},
+        example=_BOUGHT
+        | {
+            "state": "refunded",
+            "reason": "Bought twice",
+            "taken_back": "100",
+            "money_back": "100",
+        },
     ),
     EventType(
         name="recharge.stopped",
@@ -211,15 +231,22 @@ _ALL: Final = (
         title="Budget is used up",
         when="A budget is used up; once per period.",
         fields=_BUDGET,
-        example=_SPENT | {"used": "500", "percent": "100"},
+        example=_SPENT | {"used": "500", "threshold": "100"},
     ),
     EventType(
         name="entitlement.usage",
         title="Allowance is being used up",
-        when="Use of a metered entitlement has reached an alert's threshold; once per usage"
-        " period.",
-        fields=_ALERT | {"feature": _TEXT},
-        example={"alert": "calls", "threshold": "9000", "value": "9001", "feature": "api-calls"},
+        when="Use of a metered allowance has reached an alert's threshold, in percent; once until"
+        " it has fallen below it again.",
+        fields=_ALERT | _WALLET | {"feature": _TEXT},
+        example={
+            "alert": "calls",
+            "threshold": "90",
+            "value": "90.01",
+            **_MAIN,
+            "asset": "call",
+            "feature": "api-calls",
+        },
     ),
     EventType(
         name="webhook.endpoint.disabled",

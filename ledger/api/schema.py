@@ -26,6 +26,7 @@ _PATHS: Final = {
     "rate_card": "A rate card's id or key.",
     "code": "An asset's code.",
     "subject": "A subject's key, as events name it.",
+    "webhook": "A webhook endpoint's id or key.",
 }
 _PROBLEMS: Final = {
     "400": "Something sent cannot be read: `errors` names each field.",

@@ -207,11 +207,13 @@ SPECTACULAR_SETTINGS = {
         "DeadLetterStatus": "billing.models.usage.DeadLetter.Status",
         "PaymentTerm": "billing.models.plans.PlanRateCard.Term",
         "SettlementMode": "billing.models.plans.PlanVersion.Settlement",
+        "WebhookDeliveryState": "integrations.models.webhooks.WebhookDelivery.State",
         "VersionStatus": "billing.models.plans.Version.Status",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "ledger.api.schema.finish",
+        "integrations.api.openapi.add_webhooks",
     ],
 }
 

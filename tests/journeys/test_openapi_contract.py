@@ -22,6 +22,8 @@ from billing.api.serializers_coupons import CouponIn
 from billing.api.serializers_plans import AddonDocument, PlanDocument
 from billing.metering import snapshot
 from billing.models import CostPrice, CouponRedemption, DeadLetter, PlanAddon, UsageEvent
+from integrations.api.serializers_webhooks import EndpointIn
+from integrations.models import WebhookDelivery
 from ledger import registry
 from ledger.api.serializers_clocks import ClockIn
 from ledger.config.wsgi import application
@@ -103,6 +105,8 @@ def offer(api: Api) -> None:
     api.post("contracts", ContractIn.example | {"customer": "c", "key": "co", "feature_keys": []})
     api.post("llm-cost/overrides", OverrideIn.example)
     api.post("test-clocks", ClockIn.example | {"key": "tc"})
+    api.post("webhooks", EndpointIn.example)
+    api.post("webhooks/crm/test")
 
 
 def what_exists(api: Api) -> dict[str, str]:
@@ -134,6 +138,8 @@ def what_exists(api: Api) -> dict[str, str]:
         "override": str(CostPrice.objects.get(source="manual").pk),
         "price": str(CostPrice.objects.first().pk),
         "dead_letter": str(DeadLetter.objects.first().pk),
+        "webhook": "crm",
+        "delivery": str(WebhookDelivery.objects.first().pk),
     }
 
 
