@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery, Query
-from wallets.models import CreditGrant
+from wallets.models import CreditGrant, Wallet
 
 _AT = "2026-03-01T12:00:00Z"
+_AFTER_EXPIRY = "What becomes of credit that a correction returns to a grant that was closed."
 
 
 class FiguresOut(serializers.Serializer[Any]):
@@ -47,6 +48,8 @@ class WalletOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     asset = serializers.CharField(source="asset.code")
     is_shared = serializers.BooleanField(help_text="Also pays for the customer's descendants.")
+    after_expiry = serializers.ChoiceField(Wallet.AfterExpiry.choices, help_text=_AFTER_EXPIRY)
+    origin = serializers.CharField(help_text="Whose allowance it is, if it is no money.")
     created_at = Instant()
 
     example: ClassVar[dict[str, Any]] = {
@@ -56,6 +59,8 @@ class WalletOut(serializers.Serializer[Any]):
         "name": "Main wallet",
         "asset": "USD",
         "is_shared": True,
+        "after_expiry": "breakage",
+        "origin": "",
         "created_at": _AT,
     }
 
@@ -68,6 +73,9 @@ class WalletIn(Body):
     key = serializers.CharField(max_length=200, trim_whitespace=False)
     name = serializers.CharField(max_length=200, default="", allow_blank=True)
     is_shared = serializers.BooleanField(default=False)
+    after_expiry = serializers.ChoiceField(
+        Wallet.AfterExpiry.choices, default=Wallet.AfterExpiry.BREAKAGE, help_text=_AFTER_EXPIRY
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "customer": "acme-research",
@@ -121,6 +129,8 @@ class GrantOut(serializers.Serializer[Any]):
     expires_at = Instant(allow_null=True)
     feature_keys = serializers.ListField(child=serializers.CharField())
     cost_basis = Amount(allow_null=True)
+    parent_id = Id(allow_null=True, help_text="The grant it is a part of, or was added to.")
+    reason = serializers.CharField()
     created_at = Instant()
     voided_at = Instant(allow_null=True)
     figures = FiguresOut()
@@ -139,6 +149,8 @@ class GrantOut(serializers.Serializer[Any]):
         "expires_at": "2027-03-01T00:00:00Z",
         "feature_keys": [],
         "cost_basis": None,
+        "parent_id": None,
+        "reason": "",
         "created_at": _AT,
         "voided_at": None,
         "figures": FiguresOut.example,

@@ -73,6 +73,7 @@ class Wallets(Resource):
             key=inputs.key("key", wanted["key"]),
             name=inputs.name("name", wanted["name"], may_be_empty=True),
             is_shared=wanted["is_shared"],
+            after_expiry=wanted["after_expiry"],
             at=self.now,
         )
         return self.answer(s.WalletOut, wallet, status=201)
@@ -156,7 +157,7 @@ class WalletGrants(Resource):
             inputs.key("feature_keys", feature)
         at = clocks.now_of(found.customer, self.now)
         grant = grants.issue(wallet=found, at=at, **wanted)
-        return _answer(self, grant.pk, status=201)
+        return answer_grant(self, grant.pk, status=201)
 
 
 class OneGrant(Resource):
@@ -164,7 +165,7 @@ class OneGrant(Resource):
 
     @operation("get-grant", summary="Get a grant", tag="Grants", path=["grant"], answer=s.GrantOut)
     def get(self, request: Request, grant: str) -> Response:
-        return _answer(self, lookups.by_id(grants_of(self), grant, "grant").pk)
+        return answer_grant(self, lookups.by_id(grants_of(self), grant, "grant").pk)
 
 
 class GrantVoid(Resource):
@@ -190,12 +191,19 @@ class GrantVoid(Resource):
             key=request.headers["Idempotency-Key"],
             reason=wanted["reason"],
         )
-        return _answer(self, found.pk)
+        return answer_grant(self, found.pk)
 
 
-def _answer(view: Resource, grant_id: int, *, status: int = 200) -> Response:
+def answer_grant(view: Resource, grant_id: int, *, status: int = 200) -> Response:
+    """Return the answer for a grant, with its figures."""
     grant = grants_of(view).get(pk=grant_id)
     return view.answer(s.GrantOut, _with_figures(view, [grant])[0], status=status)
+
+
+def page_of_grants(view: Resource, grant_ids: Sequence[int]) -> Response:
+    """Return the answer for grants, with their figures, as a page that is the last."""
+    rows = list(grants_of(view).filter(pk__in=grant_ids).order_by("pk"))
+    return view.page(s.GrantOut, _with_figures(view, rows), None)
 
 
 def _with_figures(view: Resource, rows: Sequence[CreditGrant]) -> list[Any]:
