@@ -199,6 +199,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "AlertKind": "wallets.models.alerts.Alert.Kind",
         "AssetKind": "ledger.models.books.Asset.Kind",
         "CustomerKind": "ledger.models.customers.Customer.Kind",
         "ChargeKind": "billing.models.charges.Charge.Kind",
@@ -206,8 +207,10 @@ SPECTACULAR_SETTINGS = {
         "CouponKind": "billing.models.offers.Coupon.Kind",
         "DeadLetterStatus": "billing.models.usage.DeadLetter.Status",
         "PaymentTerm": "billing.models.plans.PlanRateCard.Term",
+        "RechargeRuleState": "wallets.models.topups.RechargeRule.State",
         "SettlementMode": "billing.models.plans.PlanVersion.Settlement",
         "WebhookDeliveryState": "integrations.models.webhooks.WebhookDelivery.State",
+        "TopUpState": "wallets.models.topups.TopUp.State",
         "VersionStatus": "billing.models.plans.Version.Status",
     },
     "POSTPROCESSING_HOOKS": [
