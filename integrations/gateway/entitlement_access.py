@@ -17,12 +17,13 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
+from billing.api.verdicts import DETAILS
 from billing.entitlements import parties
 from billing.entitlements.answers import Answer, Ask, Reason
 from billing.entitlements.check import check
 from billing.entitlements.parties import Party
 from billing.models import Entitlement, Feature, Subject
-from integrations.gateway import openmeter, verdicts
+from integrations.gateway import openmeter
 from integrations.gateway.openmeter import endpoint, number_of, ulid
 from ledger.api import plain
 from ledger.api.caller import Caller
@@ -181,7 +182,7 @@ def _access(answer: Answer, *, counts_credit: bool) -> dict[str, Any]:
         "has_access": False,
         "reason": {
             "code": _CODES.get(answer.reason, "unknown"),
-            "message": verdicts.explained(answer.reason),
+            "message": DETAILS[answer.reason],
             "attributes": {"reason": answer.reason.value},
         },
     }

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote
 
+from billing.api.verdicts import DETAILS, STATUS, retry_after, written
 from billing.entitlements.answers import Answer, Ask, Reason
 from integrations.gateway import ratelimits
-from ledger.money import text
 
 OK: Final = HTTPStatus.OK
 
@@ -36,46 +36,11 @@ class Verdict:
         return {**self.up, **self.down}
 
 
-class _Denial(NamedTuple):
-    status: int
-    title: str
-    detail: str
-    kind: str = ""  # of the dimensions that say no
-
-
-_FORBIDDEN: Final = HTTPStatus.FORBIDDEN
-_TOO_MANY: Final = HTTPStatus.TOO_MANY_REQUESTS
-_DENIALS: Final = {
-    Reason.CUSTOMER_UNKNOWN: _Denial(
-        _FORBIDDEN, "Customer unknown", "Nobody is known by what the call says about its sender."
-    ),
-    Reason.CUSTOMER_SUSPENDED: _Denial(
-        _FORBIDDEN, "Customer suspended", "This account is suspended: ask its owner."
-    ),
-    Reason.FEATURE_UNKNOWN: _Denial(
-        _FORBIDDEN, "Feature unknown", "There is no such feature on sale."
-    ),
-    Reason.FEATURE_UNAVAILABLE: _Denial(
-        _FORBIDDEN, "Feature unavailable", "This feature is not part of what the customer has."
-    ),
-    Reason.USAGE_LIMIT_REACHED: _Denial(
-        _TOO_MANY, "Usage limit reached", "The allowance does not cover this call.", "entitlement"
-    ),
-    Reason.BUDGET_REACHED: _Denial(
-        _TOO_MANY, "Budget reached", "The budget does not cover this call.", "budget"
-    ),
-    Reason.APPROVAL_NEEDED: _Denial(
-        _TOO_MANY, "Approval needed", "Somebody must approve going beyond the budget.", "budget"
-    ),
-    Reason.CREDIT_EXHAUSTED: _Denial(
-        HTTPStatus.PAYMENT_REQUIRED, "Credit exhausted", "The credit does not cover this call."
-    ),
-    Reason.HOLD_DENIED: _Denial(
-        _FORBIDDEN, "Reservation refused", "What it would cost could not be set aside."
-    ),
-    Reason.HOLD_CLOSED: _Denial(
-        _FORBIDDEN, "Reservation over", "The reservation's key stands for one that is over."
-    ),
+# The dimensions that say no.
+_KINDS: Final = {
+    Reason.USAGE_LIMIT_REACHED: "entitlement",
+    Reason.BUDGET_REACHED: "budget",
+    Reason.APPROVAL_NEEDED: "budget",
 }
 
 
@@ -84,17 +49,11 @@ def verdict(ask: Ask, answer: Answer, *, at: datetime, shows_amounts: bool = Fal
     limits = ratelimits.headers(answer.remaining, at=at, shows_amounts=shows_amounts)
     if answer.is_allowed:
         return Verdict(status=OK, up=_customer(answer), down=limits)
-    denial = _DENIALS[answer.reason]
     return Verdict(
-        status=denial.status,
-        down={**limits, **_retry(answer, denial, at)},
-        problem=_problem(ask, answer, denial, shows_amounts=shows_amounts),
+        status=STATUS[answer.reason],
+        down={**limits, **_retry(answer, at)},
+        problem=_problem(ask, answer, shows_amounts=shows_amounts),
     )
-
-
-def explained(reason: Reason) -> str:
-    """Return why a call is denied, for people."""
-    return _DENIALS[reason].detail
 
 
 def _customer(answer: Answer) -> dict[str, str]:
@@ -106,38 +65,30 @@ def _customer(answer: Answer) -> dict[str, str]:
     return {"Meterbook-Customer": key if is_plain else quote(key)}
 
 
-def _retry(answer: Answer, denial: _Denial, at: datetime) -> dict[str, str]:
-    if denial.status != _TOO_MANY or answer.retry_at is None:
-        return {}
-    return {"Retry-After": str(ratelimits.seconds_until(answer.retry_at, at))}
+def _retry(answer: Answer, at: datetime) -> dict[str, str]:
+    seconds = retry_after(answer, at)
+    is_limit = STATUS[answer.reason] == HTTPStatus.TOO_MANY_REQUESTS
+    return {"Retry-After": str(seconds)} if is_limit and seconds is not None else {}
 
 
-def _problem(ask: Ask, answer: Answer, denial: _Denial, *, shows_amounts: bool) -> dict[str, Any]:
+def _problem(ask: Ask, answer: Answer, *, shows_amounts: bool) -> dict[str, Any]:
     code = answer.reason.value
     problem: dict[str, Any] = {
         "type": f"urn:meterbook:problem:{code}",
-        "title": denial.title,
-        "status": int(denial.status),
+        "title": code.replace("_", " ").capitalize(),
+        "status": int(STATUS[answer.reason]),
         "code": code,
-        "detail": denial.detail,
+        "detail": DETAILS[answer.reason],
     }
+    said = written(answer)
     if answer.feature_key:
         problem["feature"] = answer.feature_key
     if answer.retry_at is not None:
-        problem["retry_at"] = answer.retry_at.isoformat()
-    if denial.kind:
+        problem["retry_at"] = said["retry_at"]
+    if kind := _KINDS.get(answer.reason):
         problem["violated-policies"] = ratelimits.violated(
-            answer.remaining, denial.kind, quantity=ask.quantity, cost=answer.value
+            answer.remaining, kind, quantity=ask.quantity, cost=answer.value
         )
     if shows_amounts:
-        problem["remaining"] = [
-            {
-                "kind": one.kind,
-                "key": one.key,
-                "asset": one.asset,
-                "amount": text(one.amount),
-                "resets_at": one.resets_at and one.resets_at.isoformat(),
-            }
-            for one in answer.remaining
-        ]
+        problem["remaining"] = said["remaining"]
     return problem

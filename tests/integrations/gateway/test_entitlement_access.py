@@ -135,7 +135,7 @@ def test_access_is_told_for_many_customers_and_features(gateway: Gateway, suppor
         "has_access": False,
         "reason": {
             "code": "feature_not_found",
-            "message": "There is no such feature on sale.",
+            "message": "No feature is known under that key.",
             "attributes": {"reason": "feature_unknown"},
         },
     }

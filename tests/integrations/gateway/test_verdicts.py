@@ -48,13 +48,13 @@ def test_every_reason_has_a_status() -> None:
         "credit_exhausted": 402,
         "usage_limit_reached": 429,
         "budget_reached": 429,
-        "approval_needed": 429,
+        "approval_needed": 403,
         "customer_unknown": 403,
         "customer_suspended": 403,
         "feature_unknown": 403,
         "feature_unavailable": 403,
-        "hold_denied": 403,
-        "hold_closed": 403,
+        "hold_denied": 402,
+        "hold_closed": 409,
     }
 
 
@@ -64,7 +64,7 @@ def test_a_denial_is_a_problem_that_names_the_feature() -> None:
         "title": "Credit exhausted",
         "status": 402,
         "code": "credit_exhausted",
-        "detail": "The credit does not cover this call.",
+        "detail": "There is not enough credit.",
         "feature": "chat",
     }
 
@@ -74,7 +74,7 @@ def test_a_limit_says_when_to_come_back() -> None:
 
     assert denied.problem is not None
     assert denied.down["Retry-After"] == "121"
-    assert denied.problem["retry_at"] == LATER.isoformat()
+    assert denied.problem["retry_at"] == "2025-06-15T12:02:00.001000Z"
     assert denied.problem["violated-policies"] == ["entitlement:chat"]
 
 
