@@ -45,16 +45,21 @@ class Payer:
         feature: str,
         takings: Takings,
         is_credit_only: bool = False,
+        prepaid: Sequence[tuple[int, Decimal]] = (),
     ) -> list[tuple[int, Decimal]]:
         """
         Take an amount above zero, note it, and return what each account gives, in order.
 
-        With ``is_credit_only``, what credit does not cover is not put on account.
+        With ``is_credit_only``, what credit does not cover is not put on account. ``prepaid`` is
+        what has come back to accounts to pay for this, and for nothing else.
         """
         parts: list[tuple[int, Decimal]] = []
         if takings.is_owing and (again := self._taken_again(amount, takings, is_credit_only)):
             parts.append((self.unbilled_id, again))
             amount = subtract(amount, again)
+        parts += prepaid
+        for _, part in prepaid:
+            amount = subtract(amount, part)
         parts += self._allocated(amount, at, feature, is_credit_only)
         for account_id, part in parts:
             takings.push(account_id, part)
@@ -130,6 +135,14 @@ class Purse:
     payers: dict[tuple[int, int], Payer] = field(default_factory=dict)  # (customer, asset)
     candidates: funding.Candidates = field(default_factory=funding.Candidates)
     allowances: Sequence[Allowance] = ()
+    locked: Collection[int] = ()
+
+    def restore(self, account_id: int, amount: Decimal) -> None:
+        """Make an amount that comes back to an account available again within this batch."""
+        for payer in self.payers.values():
+            if account_id == payer.unbilled_id or account_id in payer.known:
+                payer.restore(account_id, amount)
+                return
 
     def allowances_for(self, customer_id: int, meter_id: int) -> list[Allowance]:
         """Return the allowances that may count a customer's usage of a meter: its line's."""
@@ -180,7 +193,7 @@ def open_purse(
     locked = bulk.lock({*candidates.lots, *owed_on, *taken})
     funds = give_back_expired(locked, at=at)
     funding.fill(candidates, funds)
-    purse = Purse(candidates=candidates, allowances=allowances)
+    purse = Purse(candidates=candidates, allowances=allowances, locked=funds.keys())
     for customer_id, asset_id in pairs:
         unbilled_id, overdraft_id = owing[customer_id, asset_id]
         purse.payers[customer_id, asset_id] = Payer(

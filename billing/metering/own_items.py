@@ -107,18 +107,23 @@ class Own(NamedTuple):
     items: Mapping[int, OwnItems] = {}  # of those that ever had any, by customer
     has_contracts: bool = True  # whether anybody in the book has one
     has_units: bool = False  # whether anybody may have been granted units of a meter
+    has_captures: bool = False  # whether some capture waits for usage
     catalogue_version: int = 0  # as it was read with them
 
 
 def of(*, book_id: int, customer_ids: Collection[int], unit_ids: Collection[int]) -> Own:
     """Return customers' items as they are now; one query unless some changed."""
     with connection.cursor() as cursor:
-        cursor.execute(_VERSIONS, [arrays.whole(customer_ids), book_id, arrays.whole(unit_ids)])
+        cursor.execute(
+            _VERSIONS, [arrays.whole(customer_ids), book_id, arrays.whole(unit_ids), book_id]
+        )
         versions: dict[int, int] = dict(cursor.fetchall())
     has_contracts = versions.pop(_CONTRACTS, None) is not None
     has_units = versions.pop(_UNITS, None) is not None
+    has_captures = versions.pop(_CAPTURES, None) is not None
     catalogue_version = versions.pop(_CATALOGUE)
-    return Own(at_versions(versions), has_contracts, has_units, catalogue_version)
+    items = at_versions(versions)
+    return Own(items, has_contracts, has_units, has_captures, catalogue_version)
 
 
 def at_versions(versions: Mapping[int, int]) -> dict[int, OwnItems]:
@@ -190,13 +195,16 @@ def _rank(item: OwnItem) -> tuple[int, datetime, int]:
 
 
 JOINED: Final = ("subscription", "feature", "rate__asset", "rate__meter__unit")
-_CONTRACTS, _CATALOGUE, _UNITS = 0, -1, -2  # where customers' numbers stand
+_CONTRACTS, _CATALOGUE, _UNITS, _CAPTURES = 0, -1, -2, -3  # where customers' numbers stand
 _VERSIONS: Final = f"""
     SELECT customer_id, version FROM billing_customerversion WHERE customer_id = ANY(%s::bigint[])
     UNION ALL
     SELECT {_CONTRACTS}, 0 WHERE EXISTS (SELECT FROM billing_contract WHERE book_id = %s)
     UNION ALL
     SELECT {_UNITS}, 0 WHERE EXISTS (SELECT FROM wallets_wallet WHERE asset_id = ANY(%s::bigint[]))
+    UNION ALL
+    SELECT {_CAPTURES}, 0
+    WHERE EXISTS (SELECT FROM wallets_capture WHERE book_id = %s AND settled_at IS NULL)
     UNION ALL
     SELECT {_CATALOGUE}, version FROM billing_catalogueversion
 """  # noqa: S608 - numbers

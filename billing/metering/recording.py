@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, DecimalException
+from itertools import groupby
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Final
 
 from billing import rechecking
@@ -22,6 +25,7 @@ from billing.metering import (
     accruals,
     burning,
     own_items,
+    prepaid,
     snapshot,
     unique_values,
     unpriced_models,
@@ -32,6 +36,7 @@ from billing.metering.aggregations import UNIQUE_COUNT
 from billing.metering.attribution import Item, OpenSeries, items_of
 from billing.metering.funding import Purse, open_purse
 from billing.metering.measuring import Measured
+from billing.metering.prepaid import Prepaid
 from billing.metering.series_accounts import SoldSeries, open_accounts, open_cost_accounts
 from billing.metering.snapshot import Snapshot, Terms
 from billing.metering.takings import Part
@@ -44,6 +49,7 @@ from ledger.money import ZERO, add, subtract
 from ledger.moves import Move, Posting
 from wallets.burndown import BURN_ORDER_VERSION
 
+_NOTHING: Final[Mapping[int, Measured]] = MappingProxyType({})
 _MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
 _UNDER_WAY: Final = timedelta(hours=1)  # no batch takes longer to be written, nor is a clock off so
 
@@ -60,6 +66,7 @@ class Work:
     own: dict[tuple[int, int], list[tuple[int, Decimal]]] = field(default_factory=dict)
     used: using.Used = field(default_factory=using.Used)  # of budgets
     leaving_id: int = 0  # the event that is taken back
+    prepaid: Prepaid = field(default_factory=Prepaid)  # the events that captures wait for
     moves: defaultdict[datetime, list[Move]] = field(default_factory=lambda: defaultdict(list))
 
     def own_units(self, item: Item) -> Sequence[Part] | None:
@@ -97,8 +104,12 @@ def record(
         at=received_at,
         has_contracts=own.has_contracts,
         has_units=own.has_units,
+        has_captures=own.has_captures,
+        numbered=numbered,
     )
     apply_all(items, work)
+    if work.prepaid:
+        prepaid.arrive_unmetered(work.prepaid, numbered, work.purse, catalogue.zone, work.moves)
     digest = writing.digest_of(numbered)
     posted = post(book=book, key=f"usage:{batch_id}", kind="usage", work=work, evidence=digest)
     accruals.save(work.accruals.values())
@@ -119,6 +130,7 @@ def record(
     )
     if catalogue.costs is not None and catalogue.costs.looks_up_models:
         unpriced_models.note(book_id=book.pk, items=items)
+    work.prepaid.settle(at=received_at)
     using.add_up(work.used, book_id=book.pk, at=received_at, cause=f"usage:{batch_id}")
     return posted
 
@@ -133,12 +145,15 @@ def open_work(
     leaving: Sequence[Item] = (),
     has_contracts: bool = True,
     has_units: bool = True,
+    has_captures: bool = False,
+    numbered: Mapping[int, Measured] = _NOTHING,
 ) -> Work:
     """
     Lock accruals, then balances, and find every account that these items may move.
 
     ``leaving`` are readings of events that are taken back. What is charged by usage when a period
     or a contract's year ends is locked before all else, and falls due once more if that is over.
+    ``numbered`` are events that come for the first time: captures may wait for them.
     """
     touched = [*leaving, *items]
     series = list({id(item.of): item.of for item in touched}.values())
@@ -147,6 +162,7 @@ def open_work(
         rechecking.contracts(_earliest(touched))
     opened = accruals.lock({one.series: one.meter.scale for one in series})
     times = [item.at for item in touched] or [at]
+    expected = prepaid.find(numbered, terms.keys()) if has_captures else Prepaid()
     purse = open_purse(
         catalogue=catalogue,
         wanted={(one.series.customer_id, one.asset_id) for one in series if one.rate},
@@ -154,7 +170,7 @@ def open_work(
         since=min(times),
         until=max(times),
         at=at,
-        taken=_may_go_back(opened, items, leaving),
+        taken=_may_go_back(opened, items, leaving) | expected.accounts,
         units={(one.series.customer_id, one.meter.unit_id) for one in series if has_units},
     )
     burners = burning.open_burners(catalogue, purse, opened, series, at) if has_units else {}
@@ -168,6 +184,7 @@ def open_work(
         accruals=opened,
         purse=purse,
         cost_accounts=open_cost_accounts(catalogue=catalogue, supplies=supplies, at=at),
+        prepaid=prepaid.under_lock(numbered, terms.keys(), purse, expected),
     )
     if budgets:
         budgets.lines_of({one.series.customer_id for one in series})
@@ -242,10 +259,21 @@ def apply_all(items: Iterable[Item], work: Work) -> None:
         PrecisionError: what they come to is more than the ledger keeps.
     """
     try:
+        if work.prepaid:
+            _apply_prepaid(items, work)
+            return
         for item in items:
             apply(item, work)
     except DecimalException:
         raise PrecisionError(remedy="send a smaller value") from None
+
+
+def _apply_prepaid(items: Iterable[Item], work: Work) -> None:
+    """Take readings in, event by event: what is left of a capture returns after its last one."""
+    for event_id, readings in groupby(items, key=attrgetter("event_id")):
+        for item in readings:
+            apply(item, work)
+        item.of.moves.extend(work.prepaid.arrive(event_id, item.at, work.purse))
 
 
 def apply(item: Item, work: Work) -> None:
@@ -340,7 +368,9 @@ def _settle(item: Item, due: Decimal, work: Work) -> None:
     if of.counters:
         work.used.count(of.counters, item.measure.labels, at, due)
     if due > 0:
-        for account_id, part in payer.pay(due, at, of.feature_key, takings, of.is_credit_only):
+        captured = prepaid.pay(item, due, work.prepaid) if work.prepaid else ()
+        paid = payer.pay(due, at, of.feature_key, takings, of.is_credit_only, captured)
+        for account_id, part in paid:
             of.moves.append(Move(account_id, revenue_id, part, at, event_id))
         return
     own = work.own.get((event_id, revenue_id), ())

@@ -149,12 +149,13 @@ def _load(book_id: int, version: int) -> Snapshot:
         cursor.execute(
             "SELECT b.time_zone, a.id, a.scale, EXISTS ("
             " SELECT FROM billing_feature f WHERE f.book_id = b.id AND f.unit_cost IS NOT NULL),"
-            " (SELECT max(c.now_at) FROM ledger_testclock c WHERE c.book_id = b.id)"
+            " (SELECT max(c.now_at) FROM ledger_testclock c WHERE c.book_id = b.id), EXISTS ("
+            " SELECT FROM billing_budget u WHERE u.book_id = b.id AND u.ended_at IS NULL)"
             " FROM ledger_book b"
             " LEFT JOIN ledger_asset a ON a.code = b.base_currency WHERE b.id = %s",
             [book_id],
         )
-        zone, base_currency_id, scale, has_costs, clock_at = cursor.fetchone()
+        zone, base_currency_id, scale, has_costs, clock_at, has_budgets = cursor.fetchone()
     is_costed = has_costs and base_currency_id is not None
     return Snapshot(
         version=version,
@@ -167,7 +168,7 @@ def _load(book_id: int, version: int) -> Snapshot:
         assets={card.pk: card.asset_id for card in cards},
         default_card_id=next((card.pk for card in cards if card.is_default), None),
         latest_clock_at=clock_at if settings.METERBOOK_TEST_CLOCKS else None,
-        budgets=matching.load(book_id),
+        budgets=matching.load(book_id) if has_budgets else Budgets(),
         unit_ids=frozenset(meter.unit_id for meter in meters),
     )
 

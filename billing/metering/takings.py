@@ -94,6 +94,11 @@ class Takings:
         """Whether an account gave back what nothing has come for yet."""
         return self._top is not None and self._top[1] < ZERO
 
+    @property
+    def owing(self) -> Decimal:
+        """Return how much was given back that nothing has come for yet."""
+        return -self._top[1] if self._top is not None and self._top[1] < ZERO else ZERO
+
     def owed_to(self, account_id: int) -> Decimal:
         """Return how much an account gave back that nothing has come for yet."""
         top = self._top

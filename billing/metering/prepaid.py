@@ -1,0 +1,121 @@
+"""
+Captures that wait for usage: their events are paid from what was captured, and not again.
+
+An event that is named goes first to what its capture took: that returns to where it came from and
+pays from exactly there, so that a correction finds the lots. After the last one the rest returns.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from billing.metering.attribution import Item
+from billing.metering.funding import Purse
+from billing.metering.measuring import Measured
+from billing.metering.takings import Part
+from ledger import bulk
+from ledger.ids import asset_of
+from ledger.money import subtract
+from ledger.moves import Move
+from ledger.periods import month_of
+from wallets.holds import captures
+from wallets.holds.captures import Awaited, Name
+
+
+@dataclass(slots=True)
+class Prepaid:
+    """The events of a batch that captures wait for, under the locks of their customers."""
+
+    by_event: Mapping[int, tuple[Name, Awaited]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.by_event)
+
+    @property
+    def accounts(self) -> set[int]:
+        """Return every account that paying for these events may move."""
+        waiting = dict(self.by_event.values())
+        return captures.accounts(waiting, waiting)
+
+    def arrive(self, event_id: int, at: datetime, purse: Purse) -> list[Move]:
+        """Note that an event has come and is paid; return the moves of the rest after the last."""
+        if event_id not in self.by_event:
+            return []
+        name, one = self.by_event[event_id]
+        one.arrive(name)
+        rest = one.rest()
+        for account_id, part in rest:
+            purse.restore(account_id, part)
+        return _back(one, rest, event_id, at)
+
+    def settle(self, *, at: datetime) -> None:
+        """Write down what has come."""
+        captures.settle([one for _, one in self.by_event.values()], at=at)
+
+
+def find(numbered: Mapping[int, Measured], customer_ids: Collection[int]) -> Prepaid:
+    """Return the events of a batch that captures of its customers wait for. One query."""
+    waiting = captures.awaited(customer_ids=customer_ids)
+    if not waiting:
+        return Prepaid()
+    names = {i: (m.fact.source, m.fact.external_id) for i, m in numbered.items()}
+    return Prepaid({i: (name, waiting[name]) for i, name in names.items() if name in waiting})
+
+
+def under_lock(
+    numbered: Mapping[int, Measured],
+    customer_ids: Collection[int],
+    purse: Purse,
+    expected: Prepaid,
+) -> Prepaid:
+    """
+    Return the events that captures wait for, once no capture of them can be under way.
+
+    ``expected`` was found before the locks. One query, none where nothing is locked.
+    """
+    if not numbered or not (purse.payers or expected):
+        return expected
+    found = find(numbered, customer_ids)
+    if missing := found.accounts.difference(purse.locked):
+        bulk.lock(missing)
+    return found
+
+
+def pay(item: Item, due: Decimal, prepaid: Prepaid) -> list[Part]:
+    """
+    Bring back what was captured for an event, as far as it costs, and return what came where.
+
+    What an account gave back before anything had come is taken again first.
+    """
+    of = item.of
+    _, one = prepaid.by_event.get(item.event_id, (None, None))
+    if one is None or asset_of(one.account_id) != of.asset_id:
+        return []
+    parts = one.pay(subtract(due, min(due, of.accrual.takings.owing)))
+    of.moves.extend(_back(one, parts, item.event_id, item.at))
+    return parts
+
+
+def arrive_unmetered(
+    prepaid: Prepaid,
+    numbered: Mapping[int, Measured],
+    purse: Purse,
+    zone: str,
+    moves: defaultdict[datetime, list[Move]],
+) -> None:
+    """Note that events have come which no meter counts: they cost nothing."""
+    for event_id in prepaid.by_event:
+        measured = numbered[event_id]
+        if not measured.measures:
+            month = month_of(measured.occurred_at, ZoneInfo(zone)).starts_at
+            moves[month].extend(prepaid.arrive(event_id, measured.occurred_at, purse))
+
+
+def _back(one: Awaited, parts: Iterable[Part], event_id: int, at: datetime) -> list[Move]:
+    since = one.since(at)
+    return [Move(one.account_id, account_id, part, since, event_id) for account_id, part in parts]
