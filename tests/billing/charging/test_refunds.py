@@ -70,6 +70,21 @@ def test_a_coupon_that_grows_gives_back_what_it_has_not_yet(book):
     assert is_sound(book)
 
 
+def test_usage_on_its_way_while_its_cycle_is_charged_for_is_discounted(book):
+    book.usage(book.scene.meter("sum", price=None), UNIT)
+    book.coupon(percentage=50, redeemed="2024-01-01")
+    book.scene.send(event(10, at=on("2024-01-10"), id="a"), at=on("2024-01-10"))
+    book.run("2024-02-01")
+    assert book.charged("coupon") == [-5]
+
+    just_before = on("2024-01-31T23:59:59")
+    book.scene.send(event(10, at=just_before, id="b"), at=just_before)
+    book.run("2024-02-01")
+
+    assert book.charged("coupon") == [-10]
+    assert is_sound(book)
+
+
 def test_a_quarter_in_arrears_that_was_cut_is_discounted_in_the_cycle_it_now_ends_in(book):
     book.fee(9, term="in_arrears", cadence="P3M")
     book.coupon(percentage=50, redeemed="2024-01-01")
@@ -81,6 +96,22 @@ def test_a_quarter_in_arrears_that_was_cut_is_discounted_in_the_cycle_it_now_end
 
     assert book.charged("flat") == [Decimal("3.07")]
     assert book.charged("coupon") == [Decimal("-1.54"), 0]
+    assert is_sound(book)
+
+
+def test_a_fee_in_arrears_that_goes_on_after_all_is_discounted_once(book):
+    book.fee(9, term="in_arrears", cadence="P3M")
+    book.coupon(percentage=100, redeemed="2024-01-01")
+    book.cut("base", "2024-02-15")
+    book.run("2024-03-01")
+    assert book.charged("coupon") == [Decimal("-4.45")]  # 45 days of 91
+
+    book.cut("base", None)
+    book.run("2024-04-01")
+
+    assert book.charged("flat") == [9]
+    assert book.charged("coupon") == [0, -9]
+    assert book.scene.unbilled == 0
     assert is_sound(book)
 
 
