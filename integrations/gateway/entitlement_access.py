@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
@@ -21,6 +20,7 @@ from billing.api.verdicts import DETAILS
 from billing.entitlements import parties
 from billing.entitlements.answers import Answer, Ask, Reason
 from billing.entitlements.check import check
+from billing.entitlements.listing import in_force
 from billing.entitlements.parties import Party
 from billing.models import Entitlement, Feature, Subject
 from integrations.gateway import openmeter
@@ -31,6 +31,7 @@ from ledger.errors import NotFoundError
 from ledger.models import Customer
 
 _DECISIONS: Final = 10_000  # in one answer; of more there are pages
+_LONGEST_ID: Final = 19  # digits
 
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -54,7 +55,7 @@ def of_customer(request: HttpRequest, caller: Caller, customer: str) -> HttpResp
     """List what a customer is entitled to, and whether it has access now."""
     at = now()
     party = _party(caller, customer)
-    held = _entitlements(party, party.time(at))
+    held = in_force(party, at)
     asks = [Ask(customer_id=party.id, feature_key=key) for key in held]
     answers = check(book_id=caller.book.pk, asks=asks, at=at, reach=caller.reach)
     results = [_result(held[answer.feature_key], answer) for answer in answers]
@@ -102,26 +103,16 @@ def query(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 def _party(caller: Caller, text: str) -> Party:
-    """Return the customer that an address names, by id or key."""
+    """Return the customer that an address names: by id, as a ULID or a number, or by key."""
     number = number_of(text)
-    if number is None and text.isdigit():
+    if number is None and text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
         number = int(text)
-    ask = Ask(customer_id=number) if number is not None else Ask(customer_key=text)
+    by_key = Ask(customer_key=text.removeprefix("key:"))
+    ask = by_key if number is None else Ask(customer_id=number)
     found = parties.find(book_id=caller.book.pk, asks=[ask], reach=caller.reach).by_name
     if not found:
         raise NotFoundError(customer=text)
     return next(iter(found.values()))
-
-
-def _entitlements(party: Party, at: datetime) -> dict[str, Entitlement]:
-    """Return what is held by a customer and those above it, the nearest of each feature."""
-    is_open = Q(ends_at=None) | Q(ends_at__gt=at)
-    rows = Entitlement.objects.filter(is_open, customer__in=party.line, starts_at__lte=at)
-    found: dict[str, Entitlement] = {}
-    ranked = sorted(rows.select_related("feature"), key=lambda r: party.line.index(r.customer_id))
-    for row in ranked:
-        found.setdefault(row.feature.key, row)
-    return dict(sorted(found.items()))
 
 
 def _result(held: Entitlement, answer: Answer) -> dict[str, Any]:
