@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from ledger.models import Book
+from ledger.models import Asset, Book
 
 
 class Approval(models.Model):
@@ -21,6 +21,7 @@ class Approval(models.Model):
     book = models.ForeignKey(Book, models.PROTECT, related_name="+")
     operation = models.CharField(max_length=40)  # grant, adjust, void, transfer, confirm
     arguments = models.JSONField()
+    asset = models.ForeignKey(Asset, models.PROTECT, related_name="+")
     amount = models.DecimalField(max_digits=38, decimal_places=12)
     reason = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
