@@ -57,11 +57,19 @@ def reserve_all(orders: Sequence[Order]) -> list[Reserved]:
     """
     for order in orders:
         order.check()
-    with transaction.atomic():
-        return _reserve(orders)
+    try:
+        with transaction.atomic():
+            return _reserve(orders, is_again=False)
+    except _KeyTakenError:  # hardly ever: so who reserves does not ask first
+        with transaction.atomic():
+            return _reserve(orders, is_again=True)
 
 
-def _reserve(orders: Sequence[Order]) -> list[Reserved]:
+class _KeyTakenError(Exception):
+    """A key stands for a hold already."""
+
+
+def _reserve(orders: Sequence[Order], *, is_again: bool) -> list[Reserved]:
     [book_id] = {order.book_id for order in orders}
     wanted: dict[tuple[int, int], Credit] = {
         (order.customer_id, order.asset_id): order.credit for order in orders
@@ -70,13 +78,18 @@ def _reserve(orders: Sequence[Order]) -> list[Reserved]:
     surveyed = survey(book_id=book_id, wanted=wanted, since=min(times), until=max(times))
     funds = bulk.lock(surveyed.accounts)
     # Under the locks, so that a first use of the key by the same customer is over.
-    known = _known(book_id, {order.key for order in orders})
+    known = _known(book_id, {order.key for order in orders}) if is_again else {}
     surveyed.fill(parts.give_back_expired(funds, at=min(times)))
     decided: dict[str, _Decision] = {}
     for order in orders:
         if order.key not in known and order.key not in decided:
             decided[order.key] = _decide(order, surveyed)
     fresh = _write(list(decided.values()))
+    if len(fresh) < len(decided):
+        if not is_again:
+            raise _KeyTakenError
+        # Another customer's, of this very moment.
+        raise IdempotencyConflictError(key=min(decided.keys() - fresh.keys()))
     return [_reserved(order, known, fresh) for order in orders]
 
 
@@ -128,8 +141,7 @@ def _write(decisions: Sequence[_Decision]) -> dict[str, Reserved]:
     if any(was_still for _, _, was_still in written):
         watches.hint()
     if len(numbers) < len(decisions):
-        taken = next(row.key for row in rows if row.key not in numbers)
-        raise IdempotencyConflictError(key=taken)  # another customer's, of this very moment
+        return {}
     changes: defaultdict[int, Decimal] = defaultdict(Decimal)
     for _, account_id, _, amount in spread:
         changes[account_id] = add(changes[account_id], amount)

@@ -22,10 +22,10 @@ def customer():
 
 
 @pytest.mark.parametrize("many", [1, 20])
-def test_any_number_of_holds_takes_nine_queries(customer, many, django_assert_num_queries):
+def test_any_number_of_holds_takes_eight_queries(customer, many, django_assert_num_queries):
     wanted = [order(customer, 1) for _ in range(many)]
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         holds.reserve_all(wanted)
 
 
