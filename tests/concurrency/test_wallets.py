@@ -14,7 +14,8 @@ from ledger.models import Balance, Customer, Transaction
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.spending import left_in, owed_by, use
-from wallets import checks, expiry, grants, overdraft
+from wallets import checks, expiry, grants, overdraft, schedules, summary, transfers
+from wallets.errors import CreditExhaustedError
 from wallets.models import CreditGrant, Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,3 +125,52 @@ def test_usage_grants_sweeps_and_voids_at_once_add_up():
 
     assert [line for check in CHECKS for line in check(book_id=None)] == []
     assert Transaction.objects.filter(kind="spending").count() == 45
+
+
+def test_runs_at_once_issue_each_recurring_grant_once():
+    customers = [factories.customer(book=factories.book()) for _ in range(20)]
+    for customer in customers:
+        schedules.create(
+            wallet=factories.wallet(customer=customer),
+            key="hourly",
+            amount=Decimal(10),
+            cadence="PT1H",
+            starts_at=NOON,
+            rollover_maximum=Decimal(5),
+            at=NOON,
+        )
+
+    issued = at_once(*[lambda: schedules.issue(at=NOON + 2 * HOUR)] * 6)
+
+    assert sum(issued) == 60
+    assert CreditGrant.objects.count() == 20 * (3 + 1 + 1)  # and what rolled over twice
+    assert [list(check(book_id=None)) for check in CHECKS] == [[]] * len(CHECKS)
+
+
+def test_transfers_to_and_fro_never_wait_in_a_circle_nor_move_more_than_there_is():
+    first = factories.wallet()
+    second = factories.wallet(customer=factories.customer(book=first.customer.book))
+    for wallet in (first, second):
+        factories.grant(wallet=wallet)
+
+    def move(number):
+        ends = (first, second) if number % 2 else (second, first)
+        return lambda: _moved(ends, number)
+
+    moved = at_once(*[move(number) for number in range(12)])
+
+    assert any(moved)
+    whole = summary.of_wallets([first.pk, second.pk], at=NOON)
+    assert sum(one.available for one in whole.values()) == 200
+    assert sum(one.transferred for one in whole.values()) == 0
+    assert [list(check(book_id=None)) for check in CHECKS] == [[]] * len(CHECKS)
+
+
+def _moved(ends, number):
+    source, target = ends
+    try:
+        return transfers.transfer(
+            source=source, target=target, key=f"t{number}", amount=Decimal(60), at=NOON
+        )
+    except CreditExhaustedError:
+        return None

@@ -30,6 +30,9 @@ from ledger.config.wsgi import application
 from ledger.models import Account, Period, Transaction
 from tests import factories
 from tests.api import Api
+from wallets.api.serializers_credit import ScheduleIn
+from wallets.api.serializers_figures import ShareIn
+from wallets.models import GrantSchedule, Wallet, WalletShare
 
 EXAMPLES = int(os.environ.get("MB_CONTRACT_EXAMPLES", "6"))
 CHECKS = [
@@ -70,7 +73,8 @@ def furnished() -> Api:
     registry.currency(code="USD")
     api = Api(factories.book(key="b"))
     api.post("assets", {"code": "tokens", "name": "Tokens", "kind": "unit", "scale": 0})
-    factories.grant(wallet=factories.wallet(customer=factories.customer(book=api.book, key="c")))
+    customer = factories.customer(book=api.book, key="c")
+    factories.grant(wallet=factories.wallet(customer=customer, is_shared=True))
     meter = {"key": "m", "event_type": "t", "aggregation": "sum", "unit": "tokens"}
     paths = {"value_property": "$.tokens", "dimensions": {"model": "$.model", "token": "$.type"}}
     api.post("meters", meter | paths)
@@ -81,6 +85,7 @@ def furnished() -> Api:
         event = {"id": event_id, "source": "x", "type": "t", "subject": "s"}
         api.post("events", event | {"data": {"tokens": value}})
     offer(api)
+    credit(api)
     api.named = what_exists(api)
     return api
 
@@ -109,6 +114,16 @@ def offer(api: Api) -> None:
     api.post("webhooks/crm/test")
 
 
+def credit(api: Api) -> None:
+    """Have credit come again and again, shared with a team, and another wallet to move it to."""
+    api.post("assets", {"code": "credits", "name": "Credits", "kind": "credit", "scale": 2})
+    api.post("customers", {"key": "team", "name": "Team", "parent": "c"})
+    api.post("wallets", {"customer": "c", "asset": "USD", "key": "other"})
+    wallet = api.get("wallets").json()["data"][0]["id"]
+    api.post(f"wallets/{wallet}/grant-schedules", ScheduleIn.example, once="schedule")
+    api.post(f"wallets/{wallet}/shares", ShareIn.example | {"customer": "team"})
+
+
 def what_exists(api: Api) -> dict[str, str]:
     """Name something that is there for each part of an address."""
     wallet = api.get("wallets").json()["data"][0]["id"]
@@ -120,6 +135,8 @@ def what_exists(api: Api) -> dict[str, str]:
         "rate_card": "r",
         "subject": "s",
         "wallet": wallet,
+        "schedule": str(GrantSchedule.objects.first().pk),
+        "share": str(WalletShare.objects.first().pk),
         "grant": api.get("grants").json()["data"][0]["id"],
         "account": str(Account.objects.filter(purpose="credit_lot").first().pk),
         "transaction": str(Transaction.objects.filter(kind="grant").first().pk),
@@ -182,6 +199,7 @@ def test_every_example_of_the_document_is_accepted(api, as_application):
     named = api.named
     known = {"acme": "c", "acme-research": "c", "llm-tokens": "m", "key:list-2026": "r"}
     known |= {"gpu-hours": "f", "spring": "tc", "base": "platform-fee", "seats": "support"}
+    known |= {"acme-team": "team", "8": str(Wallet.objects.get(key="other").pk)}
     document = Client().get("/api/v1/openapi.json").json()
     refused = {}
     for path, methods in document["paths"].items():

@@ -26,7 +26,7 @@ class ShareIn(Body):
     )
 
     example: ClassVar[dict[str, Any]] = {
-        "customer": "acme-research",
+        "customer": "acme-team",
         "amount": "250",
         "cadence": "P1M",
         "anchor": _AT,
