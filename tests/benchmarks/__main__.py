@@ -13,15 +13,16 @@ from tests.benchmarks import database
 from tests.benchmarks.progress import say
 from tests.benchmarks.table import Line, written
 
-SECTIONS = ("ingest", "tiers", "http", "file", "previews", "subscriptions", "history")
+SECTIONS = ("ingest", "tiers", "http", "file", "previews", "subscriptions", "schedules", "history")
 _QUICK = {
     "events": 40_000,
     "history": 220_000,
     "file_events": 50_000,
     "turns": 2,
     "subscriptions": 2_000,
+    "schedules": 1_000,
 }
-_ON_AN_EMPTY_LEDGER = {"ingest", "tiers", "http", "file", "previews", "subscriptions"}
+_ON_AN_EMPTY_LEDGER = {"ingest", "tiers", "http", "file", "previews", "subscriptions", "schedules"}
 _SEEDS = {"ingest": 1, "tiers": 50, "http": 100, "file": 400}
 
 
@@ -57,7 +58,6 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
         http_speed,
         ingest_speed,
         preview_speed,
-        subscription_speed,
         tiers_speed,
         world,
     )
@@ -79,9 +79,20 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
     if "previews" in options.only:
         say("previews by the command")
         lines += preview_speed.measure()
+    lines += _of_many(options)
+    return lines
+
+
+def _of_many(options: argparse.Namespace) -> list[Line]:
+    from tests.benchmarks import schedule_speed, subscription_speed
+
+    lines = []
     if "subscriptions" in options.only:
         say(f"a change of one subscription of {options.subscriptions:,}")
         lines += subscription_speed.measure(many=options.subscriptions)
+    if "schedules" in options.only:
+        say(f"{options.schedules:,} recurring grants")
+        lines += schedule_speed.measure(many=options.schedules)
     return lines
 
 
@@ -97,6 +108,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=200_000, help="to ingest, and over HTTP")
     parser.add_argument("--history", type=int, default=10_000_000, help="entries")
     parser.add_argument("--file-events", type=int, default=2_000_000, help="events of the file")
+    parser.add_argument("--schedules", type=int, default=100_000, help="all due at once")
     parser.add_argument("--subscriptions", type=int, default=100_000, help="in the crowded book")
     parser.add_argument("--turns", type=int, default=15, help="between small and large history")
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
