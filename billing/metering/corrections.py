@@ -277,4 +277,6 @@ def _post(
             received_at=at,
         )
         unpriced_models.note(book_id=book.pk, items=arriving)
+    if own.has_watches:
+        work.touch_watched()
     using.add_up(work.used, book_id=book.pk, at=at, cause=f"correction:{event.pk}")

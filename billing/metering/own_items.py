@@ -108,6 +108,7 @@ class Own(NamedTuple):
     has_contracts: bool = True  # whether anybody in the book has one
     has_units: bool = False  # whether anybody may have been granted units of a meter
     has_captures: bool = False  # whether some capture waits for usage
+    has_watches: bool = False  # whether somebody wants to know about wallets
     catalogue_version: int = 0  # as it was read with them
 
 
@@ -122,8 +123,9 @@ def of(*, book_id: int, customer_ids: Collection[int], unit_ids: Collection[int]
     has_units = versions.pop(_UNITS, None) is not None
     has_captures = versions.pop(_CAPTURES, None) is not None
     catalogue_version = versions.pop(_CATALOGUE)
+    has_watches = versions.pop(_WATCHES, None) is not None
     items = at_versions(versions)
-    return Own(items, has_contracts, has_units, has_captures, catalogue_version)
+    return Own(items, has_contracts, has_units, has_captures, has_watches, catalogue_version)
 
 
 def at_versions(versions: Mapping[int, int]) -> dict[int, OwnItems]:
@@ -195,7 +197,13 @@ def _rank(item: OwnItem) -> tuple[int, datetime, int]:
 
 
 JOINED: Final = ("subscription", "feature", "rate__asset", "rate__meter__unit")
-_CONTRACTS, _CATALOGUE, _UNITS, _CAPTURES = 0, -1, -2, -3  # where customers' numbers stand
+_CONTRACTS, _CATALOGUE, _UNITS, _CAPTURES, _WATCHES = range(0, -5, -1)  # beside customers
+    0,
+    -1,
+    -2,
+    -3,
+    -4,
+)  # where customers' numbers stand
 _VERSIONS: Final = f"""
     SELECT customer_id, version FROM billing_customerversion WHERE customer_id = ANY(%s::bigint[])
     UNION ALL
@@ -205,6 +213,8 @@ _VERSIONS: Final = f"""
     UNION ALL
     SELECT {_CAPTURES}, 0
     WHERE EXISTS (SELECT FROM wallets_capture WHERE book_id = %s AND settled_at IS NULL)
+    UNION ALL
+    SELECT {_WATCHES}, 0 WHERE EXISTS (SELECT FROM wallets_watch)
     UNION ALL
     SELECT {_CATALOGUE}, version FROM billing_catalogueversion
 """  # noqa: S608 - numbers

@@ -44,9 +44,11 @@ from billing.rating.free_events import EventState
 from billing.rating.match import Cost
 from ledger import bulk
 from ledger.errors import PrecisionError
+from ledger.ids import is_house
 from ledger.models import Book
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move, Posting
+from wallets import watches
 from wallets.burndown import BURN_ORDER_VERSION
 
 _NOTHING: Final[Mapping[int, Measured]] = MappingProxyType({})
@@ -68,6 +70,12 @@ class Work:
     leaving_id: int = 0  # the event that is taken back
     prepaid: Prepaid = field(default_factory=Prepaid)  # the events that captures wait for
     moves: defaultdict[datetime, list[Move]] = field(default_factory=lambda: defaultdict(list))
+
+    def touch_watched(self) -> None:
+        """Have the wallets looked at whose lots move, where somebody watches them."""
+        moves = [move for moves in self.moves.values() for move in moves]
+        moved = {number for move in moves for number in (move.debit, move.credit)}
+        watches.touch([number for number in moved if not is_house(number)])
 
     def own_units(self, item: Item) -> Sequence[Part] | None:
         """Return what an event burned that is taken back; None of one that is not."""
@@ -131,6 +139,8 @@ def record(
     if catalogue.costs is not None and catalogue.costs.looks_up_models:
         unpriced_models.note(book_id=book.pk, items=items)
     work.prepaid.settle(at=received_at)
+    if own.has_watches:
+        work.touch_watched()
     using.add_up(work.used, book_id=book.pk, at=received_at, cause=f"usage:{batch_id}")
     return posted
 
