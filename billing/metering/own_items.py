@@ -198,12 +198,6 @@ def _rank(item: OwnItem) -> tuple[int, datetime, int]:
 
 JOINED: Final = ("subscription", "feature", "rate__asset", "rate__meter__unit")
 _CONTRACTS, _CATALOGUE, _UNITS, _CAPTURES, _WATCHES = range(0, -5, -1)  # beside customers
-    0,
-    -1,
-    -2,
-    -3,
-    -4,
-)  # where customers' numbers stand
 _VERSIONS: Final = f"""
     SELECT customer_id, version FROM billing_customerversion WHERE customer_id = ANY(%s::bigint[])
     UNION ALL
