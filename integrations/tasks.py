@@ -1,10 +1,13 @@
 """Work of the outside world that runs by the clock."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
-from integrations.webhooks import deliveries, delivering
+from integrations.webhooks import deliveries, delivering, fanout
 
 logger = structlog.get_logger(__name__)
 
@@ -21,3 +24,8 @@ def prune_webhooks(**_later: object) -> None:
     """Delete deliveries of long ago, with their histories."""
     if deleted := deliveries.prune(at=now()):
         logger.info("webhooks pruned", deliveries=deleted)
+
+
+def tell_event(*, key: str, payload: Mapping[str, Any]) -> None:
+    """Tell an event of the outbox to whom it concerns (the handler of the topic ``event``)."""
+    fanout.tell(key=key, event=payload, at=now())

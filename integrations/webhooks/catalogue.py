@@ -152,7 +152,8 @@ _ALL: Final = (
     EventType(
         name="grant.issued",
         title="Credit was granted",
-        when="A block of credit was put into a wallet.",
+        when="A block of credit was put into a wallet, by somebody or by a payment. Those that"
+        " recur are not told one by one.",
         fields={
             "grant": _TEXT,
             "grant_id": _ID,

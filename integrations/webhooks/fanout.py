@@ -34,23 +34,21 @@ _TOLD: Final = """
 """
 
 
-def handle(*, key: str, payload: Mapping[str, Any]) -> None:
-    """Write down what each endpoint is to be told, then send what is to be mailed."""
-    at = Outbox.objects.values_list("created_at", flat=True).get(topic=TOPIC, key=key)
-    spread(key=key, event=payload, at=at)
-    if payload.get("emails"):
-        mail.send(key=key, event=payload, at=at)
-
-
-def spread(*, key: str, event: Mapping[str, Any], at: datetime) -> int:
+def tell(*, key: str, event: Mapping[str, Any], at: datetime) -> None:
     """
-    Make the deliveries of an event and return for how many endpoints; again makes none.
+    Write down what each endpoint is to be told of an event, then mail what is to be mailed.
 
     An endpoint that is disabled gets a delivery that is given up at once: it can be replayed.
     """
-    message = messages.id_of(key)
+    happened_at = Outbox.objects.values_list("created_at", flat=True).get(topic=TOPIC, key=key)
+    _spread(messages.id_of(key), event, happened_at, at)
+    if event.get("emails"):
+        mail.send(key=key, event=event, at=happened_at)
+
+
+def _spread(message: str, event: Mapping[str, Any], happened_at: datetime, at: datetime) -> None:
     payload = messages.payload(
-        kind=event["type"], customer=event["customer"], data=event["data"], at=at
+        kind=event["type"], customer=event["customer"], data=event["data"], at=happened_at
     )
     told = _told(event)
     with transaction.atomic():
@@ -70,7 +68,6 @@ def spread(*, key: str, event: Mapping[str, Any], at: datetime) -> int:
             ],
             ignore_conflicts=True,
         )
-    return len(told)
 
 
 def _told(event: Mapping[str, Any]) -> dict[int, bool]:

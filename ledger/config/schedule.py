@@ -48,7 +48,7 @@ JOBS: tuple[Job, ...] = (
 )
 
 # Outbox topic → the function that handles a row of it: called as handler(key=…, payload=…).
-OUTBOX_HANDLERS: dict[str, str] = {"event": "integrations.webhooks.fanout.handle"}
+OUTBOX_HANDLERS: dict[str, str] = {"event": "integrations.tasks.tell_event"}
 
 
 def queues(broker: str) -> list[Queue]:

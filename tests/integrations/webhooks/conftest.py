@@ -46,10 +46,10 @@ def endpoint(book, receiver):
 def publish(book):
     """Return a function that publishes an event, as the packages below do."""
 
-    def publish(key="wallet.balance.low:3:1", *, kind="wallet.balance.low", **more):
+    def publish(key="wallet.balance.low:3:1", *, kind="wallet.balance.low", at=None, **more):
         event = {"type": kind, "book": book.pk, "customer": None, "data": BALANCE} | more
         with transaction.atomic():
-            outbox.publish(topic="event", key=key, payload=event, at=now())
+            outbox.publish(topic="event", key=key, payload=event, at=at or now())
 
     return publish
 
