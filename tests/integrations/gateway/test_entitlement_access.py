@@ -111,7 +111,10 @@ def test_a_suspended_customer_has_no_access(gateway: Gateway, support: Feature) 
     assert not one["has_access"]
 
 
-@pytest.mark.parametrize("name", ["01G65Z755AFWAKHE12NY0CQ9FH", ulid(0), "0", "nobody"])
+@pytest.mark.parametrize(
+    "name",
+    ["01G65Z755AFWAKHE12NY0CQ9FH", ulid(0), "0", "nobody", "9" * 5000, "²", "key:1", "a%00b"],
+)
 def test_an_unknown_customer_is_not_found(gateway: Gateway, name: str) -> None:
     response = listed(gateway, name)
 
