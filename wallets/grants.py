@@ -12,12 +12,13 @@ from django.db import transaction
 from ledger import bulk, inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset, Customer
-from ledger.money import ZERO
+from ledger.money import ZERO, text
 from ledger.moves import Move, Posting
 from wallets import issuing, overdraft, watches
 from wallets.errors import GrantClosedError
 from wallets.holds import parts
 from wallets.models import CreditGrant, Wallet
+from wallets.telling import tell
 
 Funding = CreditGrant.Funding
 
@@ -120,7 +121,10 @@ def issue(
         draft = terms.draft(wallet, key, at, name=name, parent=parent, reason=reason)
         owing = overdraft.accounts_of([draft.owner.payer]) if draft.may_cover(at) else {}
         debts = overdraft.debts(owing, bulk.lock(owing.values())) if owing else {}
-        return issuing.issue([draft], at=at, debts=debts)[0]
+        grant = issuing.issue([draft], at=at, debts=debts)[0]
+        if not wallet.origin:
+            _tell(grant, wallet, at)
+        return grant
 
 
 def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -> CreditGrant:
@@ -169,6 +173,18 @@ def void(*, grant: CreditGrant, at: datetime, key: str = "", reason: str = "") -
         grant.save(update_fields=["voided_at"])
         watches.touch([grant.account_id])
     return grant
+
+
+def _tell(grant: CreditGrant, wallet: Wallet, at: datetime) -> None:
+    data = {
+        "grant": grant.key,
+        "grant_id": str(grant.pk),
+        "amount": text(grant.amount),
+        "funding": grant.funding,
+        "effective_at": grant.effective_at.isoformat(),
+        "expires_at": grant.expires_at and grant.expires_at.isoformat(),
+    }
+    tell("grant.issued", key=f"grant:{grant.pk}:issued", wallet=wallet, data=data, at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
