@@ -13,7 +13,18 @@ from tests.benchmarks import database
 from tests.benchmarks.progress import say
 from tests.benchmarks.table import Line, written
 
-SECTIONS = ("ingest", "tiers", "http", "file", "previews", "subscriptions", "schedules", "history")
+SECTIONS = (
+    "ingest",
+    "tiers",
+    "http",
+    "file",
+    "previews",
+    "subscriptions",
+    "schedules",
+    "calls",
+    "holds",
+    "history",
+)
 _QUICK = {
     "events": 40_000,
     "history": 220_000,
@@ -21,9 +32,22 @@ _QUICK = {
     "turns": 2,
     "subscriptions": 2_000,
     "schedules": 1_000,
+    "rounds": 20,
+    "operations": 40,
+    "calls": 500,
 }
-_ON_AN_EMPTY_LEDGER = {"ingest", "tiers", "http", "file", "previews", "subscriptions", "schedules"}
-_SEEDS = {"ingest": 1, "tiers": 50, "http": 100, "file": 400}
+_ON_AN_EMPTY_LEDGER = {
+    "ingest",
+    "tiers",
+    "http",
+    "file",
+    "previews",
+    "subscriptions",
+    "schedules",
+    "calls",
+    "holds",
+}
+_SEEDS = {"ingest": 1, "tiers": 50, "http": 100, "file": 400, "calls": 500}
 
 
 def main() -> None:
@@ -54,6 +78,8 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
     say("an empty ledger")
     database.make()
     from tests.benchmarks import (
+        access_speed,
+        call_speed,
         file_memory,
         http_speed,
         ingest_speed,
@@ -80,6 +106,14 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
         say("previews by the command")
         lines += preview_speed.measure()
     lines += _of_many(options)
+    if "calls" in options.only:
+        say(f"{options.calls:,} calls over HTTP, in turns with an empty view")
+        lines += call_speed.measure(book, calls=options.calls)
+        lines += access_speed.measure(
+            book, events=options.events, calls=options.calls // 10, seed=_SEEDS["calls"]
+        )
+    if "holds" in options.only:
+        lines += _holds(options)
     return lines
 
 
@@ -96,6 +130,17 @@ def _of_many(options: argparse.Namespace) -> list[Line]:
     return lines
 
 
+def _holds(options: argparse.Namespace) -> list[Line]:
+    from tests.benchmarks import holds_at_once, world
+
+    say(f"{options.rounds:,} rounds of reserves at once")
+    lines = holds_at_once.rounds(world.empty("rounds"), many=options.rounds)
+    say(f"{options.clients} clients, {options.operations:,} operations each")
+    return lines + holds_at_once.clients(
+        world.empty("clients"), many=options.clients, operations=options.operations
+    )
+
+
 def _after_a_history(options: argparse.Namespace) -> list[Line]:
     database.attach()
     from tests.benchmarks import history
@@ -110,6 +155,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--file-events", type=int, default=2_000_000, help="events of the file")
     parser.add_argument("--schedules", type=int, default=100_000, help="all due at once")
     parser.add_argument("--subscriptions", type=int, default=100_000, help="in the crowded book")
+    parser.add_argument("--rounds", type=int, default=1_000, help="of twenty reserves at once")
+    parser.add_argument("--clients", type=int, default=64, help="that hold and capture at once")
+    parser.add_argument("--operations", type=int, default=1_000, help="of each client")
+    parser.add_argument("--calls", type=int, default=10_000, help="over HTTP, a turn")
     parser.add_argument("--turns", type=int, default=15, help="between small and large history")
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")

@@ -31,7 +31,7 @@ CONNECTIONS: Final = 4
 def measure(book: Book, speeds: Speeds, *, events: int, seed: int) -> list[Line]:
     """Send over several connections, and compare with what was measured inside a process."""
     _, key = access.issue_key(book=book, name="benchmark", scopes=["ingest"], at=now())
-    with _server() as port, _clients() as clients:
+    with server() as port, _clients() as clients:
         load = Load(port, key, events, CONNECTIONS, lanes=1, seed=seed)
         warm = load._replace(events=events // 10, seed=seed + 50)
         clients.submit(http_clients.run, warm).result()
@@ -63,14 +63,15 @@ def _clients() -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def _server() -> Iterator[int]:
+def server(application: str = "") -> Iterator[int]:
     """Run the web server on a free port, with the application's rights, and stop it after."""
     port = _free_port()
     options = {"host": "127.0.0.1", "port": port, "web_workers": WORKERS, "web_threads": 4}
     asked = serve.web_program(options)
     quiet = {"METERBOOK_LOG_LEVEL": "WARNING"}  # not a line on the terminal for each request
     env = {**asked.env, **database.as_application(), **quiet}
-    web = Program(asked.name, asked.command, env)
+    command = [*asked.command[:-1], application] if application else asked.command
+    web = Program(asked.name, command, env)
     web.keep(time.monotonic())
     try:
         eventually(lambda: _answers(port), why="the web server does not answer")

@@ -80,6 +80,11 @@ def make(
     return book
 
 
+def empty(key: str) -> Book:
+    """Make a book with nothing in it."""
+    return registry.create_book(key=key, name=key, base_currency="USD", time_zone="UTC", at=START)
+
+
 def stream(**options: int) -> Iterator[Sent]:
     """Decode events one by one; the options are those of ``raw_events``."""
     return (decode.one(raw, index) for index, raw in enumerate(raw_events(**options)))
