@@ -30,9 +30,19 @@ from ledger.config.wsgi import application
 from ledger.models import Account, Period, Transaction
 from tests import factories
 from tests.api import Api
+from wallets.api.serializers_alerts import AlertIn
 from wallets.api.serializers_credit import ScheduleIn
 from wallets.api.serializers_figures import ShareIn
-from wallets.models import GrantSchedule, Wallet, WalletShare
+from wallets.api.serializers_topups import RechargeRuleIn, TopUpIn
+from wallets.models import (
+    Alert,
+    GrantSchedule,
+    RechargeRule,
+    RechargeStop,
+    TopUp,
+    Wallet,
+    WalletShare,
+)
 
 EXAMPLES = int(os.environ.get("MB_CONTRACT_EXAMPLES", "6"))
 CHECKS = [
@@ -48,6 +58,7 @@ COLLISIONS = {
     "draft_exists",
     "insufficient_balance",
     "subscription_state",
+    "topup_state",
 }
 
 
@@ -86,6 +97,7 @@ def furnished() -> Api:
         api.post("events", event | {"data": {"tokens": value}})
     offer(api)
     credit(api)
+    buy(api)
     api.named = what_exists(api)
     return api
 
@@ -124,6 +136,16 @@ def credit(api: Api) -> None:
     api.post(f"wallets/{wallet}/shares", ShareIn.example | {"customer": "team"})
 
 
+def buy(api: Api) -> None:
+    """Have credit bought, by hand and by a rule, and told when it is low."""
+    wallet = api.get("wallets").json()["data"][0]["id"]
+    api.post("top-ups", TopUpIn.example | {"wallet": wallet, "key": "o"}, once="top-up")
+    api.post("recharge-rules", RechargeRuleIn.example | {"wallet": wallet, "key": "r"})
+    stop = api.post("recharge-stops", {"reason": "Furnishing"}).json()
+    api.post(f"recharge-stops/{stop['id']}/end")
+    api.post("alerts", AlertIn.example | {"wallet": wallet, "key": "a"})
+
+
 def what_exists(api: Api) -> dict[str, str]:
     """Name something that is there for each part of an address."""
     wallet = api.get("wallets").json()["data"][0]["id"]
@@ -155,6 +177,10 @@ def what_exists(api: Api) -> dict[str, str]:
         "override": str(CostPrice.objects.get(source="manual").pk),
         "price": str(CostPrice.objects.first().pk),
         "dead_letter": str(DeadLetter.objects.first().pk),
+        "top_up": str(TopUp.objects.first().pk),
+        "recharge_rule": str(RechargeRule.objects.first().pk),
+        "recharge_stop": str(RechargeStop.objects.first().pk),
+        "alert": str(Alert.objects.first().pk),
         "webhook": "crm",
         "delivery": str(WebhookDelivery.objects.first().pk),
     }
@@ -199,6 +225,7 @@ def test_every_example_of_the_document_is_accepted(api, as_application):
     named = api.named
     known = {"acme": "c", "acme-research": "c", "llm-tokens": "m", "key:list-2026": "r"}
     known |= {"gpu-hours": "f", "spring": "tc", "base": "platform-fee", "seats": "support"}
+    known |= {"7": named["wallet"]}
     known |= {"acme-team": "team", "8": str(Wallet.objects.get(key="other").pk)}
     document = Client().get("/api/v1/openapi.json").json()
     refused = {}
