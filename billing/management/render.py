@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from billing.management.gateway import Step
 from billing.models import Charge
 from billing.reports import overview, subscriptions
 from billing.reports.margins import MarginRow
@@ -54,6 +55,16 @@ def tables(found: Overview, units: Iterable[str] = ()) -> list[Table]:
         trial_balance(found.trial_balance, set(units)),
     ]
     return [table for table in made if table.row_count]
+
+
+def render_gateway(steps: Iterable[Step], console: Console) -> None:
+    """Print what was asked at the gateway, what was answered, and what was left."""
+    title = "Harbor Travel at the gateway: 0.60 prepaid, a budget, a recharge"
+    table = _table(title, "", "answer", numbers=["available"])
+    for step in steps:
+        table.add_row(step.what, step.outcome, f"{step.available:.3f}")
+    console.print()
+    console.print(table)
 
 
 def render_subscriptions(book: Book, console: Console, *, at: datetime) -> None:

@@ -19,10 +19,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from billing.management import demo, loading, offers, render
+from billing.management import demo, gateway, loading, offers, render
 from billing.management.loading import Crew, Tally
 from billing.metering import rollups
-from ledger import access, folding, partitions, sealing, verification
+from ledger import access, folding, partitions, registry, sealing, verification
 from ledger.models import ApiKey, Book, Customer
 from wallets import expiry
 
@@ -55,6 +55,8 @@ class Command(BaseCommand):
         )
         self._settle(book)
         render.render_subscriptions(book, console, at=now())
+        dollars = registry.currency(code="USD")
+        render.render_gateway(gateway.tell(book=book, asset=dollars, at=now()), console)
         render.render_overview(book, console, at=now())
         report = verification.verify(book=book)
         render.render_verification(report, console)
