@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
-from ledger import arrays
+from ledger import arrays, prepared
 from ledger.money import ZERO, add, subtract
 
 Place = tuple[int, datetime]  # a budget, and the start of one of its periods
@@ -35,9 +35,8 @@ def read(places: Collection[Place], *, at: datetime) -> dict[Place, Use]:
     """Return what periods have come to, without what expired holds still hold. One query if any."""
     if not places:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [at, *_columns(places)])
-        return {(row[0], row[1]): Use(*row[2:]) for row in cursor.fetchall()}
+    rows = prepared.rows(_READ, [at, *_columns(places)])
+    return {(row[0], row[1]): Use(*row[2:]) for row in rows}
 
 
 def open_all(places: Collection[Place]) -> dict[Place, int]:

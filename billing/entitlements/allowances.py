@@ -90,6 +90,8 @@ def _open(entitlement: Entitlement, at: datetime) -> None:
     if not limit > Decimal(0):
         return
     feature = entitlement.feature
+    # Only unrestricted credit covers what was used beyond the allowance before.
+    keys = [] if entitlement.preserves_overage else [feature.key]
     if not entitlement.usage_period:
         grants.issue(
             wallet=wallet,
@@ -99,7 +101,7 @@ def _open(entitlement: Entitlement, at: datetime) -> None:
             effective_at=entitlement.starts_at,
             expires_at=entitlement.ends_at,
             funding=CreditGrant.Funding.PROMOTIONAL,
-            feature_keys=[feature.key],
+            feature_keys=keys,
             name=feature.name,
         )
         return
@@ -115,7 +117,7 @@ def _open(entitlement: Entitlement, at: datetime) -> None:
         anchor=entitlement.anchor,
         time_zone=entitlement.time_zone,
         funding=CreditGrant.Funding.PROMOTIONAL,
-        feature_keys=[feature.key],
+        feature_keys=keys,
         name=feature.name,
         origin=origin(entitlement.pk),
         at=at,

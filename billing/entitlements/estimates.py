@@ -15,8 +15,6 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-
 from billing.metering.accruals import PRICED, Series
 from billing.metering.aggregations import COUNT, LATEST, MAX, SUM, UNIQUE_COUNT
 from billing.metering.compiling import CompiledMeter
@@ -24,8 +22,8 @@ from billing.metering.own_items import OwnItems
 from billing.metering.snapshot import Snapshot
 from billing.rating.filters import Labels
 from billing.rating.free_events import EventState
-from billing.rating.match import Dated
-from ledger import arrays
+from billing.rating.match import Cost, Dated, Unpriced
+from ledger import arrays, prepared
 from ledger.money import ZERO, add, subtract
 from ledger.periods import month_of
 
@@ -43,6 +41,7 @@ class Quote:
     asset_id: int  # what the price is in
     feature_key: str  # what credit must be for
     is_credit_only: bool
+    unit_cost: Cost | Unpriced | None  # what the provider charges; some prices are multiples of it
 
     @property
     def needs_total(self) -> bool:
@@ -73,7 +72,8 @@ class Quote:
         state = EventState.load(total.priced, rated.free_events)
         if len(state.held) < rated.free_events:
             return state.contributed
-        more = rated.contribution(quantity, self.meter.named(self.labels))
+        cost = None if self.unit_cost is None else self.unit_cost.of(quantity)
+        more = rated.contribution(quantity, self.meter.named(self.labels), cost)
         return add(state.contributed, more)
 
 
@@ -108,6 +108,7 @@ def quote(
             asset_id=item.asset_id,
             feature_key=item.feature_key,
             is_credit_only=item.is_credit_only,
+            unit_cost=_unit_cost(catalogue, meter, item.rate, labels, at),
         )
     terms = catalogue.terms_of([customer_id])[customer_id]
     card_id = terms.rate_card_id
@@ -123,7 +124,17 @@ def quote(
         asset_id=catalogue.assets[card_id],
         feature_key=meter.feature_key,
         is_credit_only=terms.is_credit_only,
+        unit_cost=_unit_cost(catalogue, meter, rate, labels, at),
     )
+
+
+def _unit_cost(
+    catalogue: Snapshot, meter: CompiledMeter, rate: Dated, labels: Labels, at: datetime
+) -> Cost | Unpriced | None:
+    """Return what the provider charges for a unit, where a price looks at it."""
+    if rate.events is None or rate.cost is not None or catalogue.costs is None:
+        return rate.cost
+    return catalogue.costs.of(meter, rate, labels, at)
 
 
 def totals(series: Collection[Series]) -> dict[Series, Total]:
@@ -131,12 +142,10 @@ def totals(series: Collection[Series]) -> dict[Series, Total]:
     wanted: list[Series] = list(dict.fromkeys(series))
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_TOTALS, _columns(wanted))
-        return {
-            wanted[place - 1]: Total(quantity, amount, json.loads(state).get(PRICED, {}))
-            for place, quantity, amount, state in cursor.fetchall()
-        }
+    return {
+        wanted[place - 1]: Total(quantity, amount, json.loads(state).get(PRICED, {}))
+        for place, quantity, amount, state in prepared.rows(_TOTALS, _columns(wanted))
+    }
 
 
 def _columns(series: Iterable[Series]) -> list[str]:

@@ -12,12 +12,10 @@ from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
-
-from django.db import connection
+from typing import Any, Final, NamedTuple
 
 from billing.budgets.periods import period_of
-from ledger import arrays
+from ledger import arrays, prepared
 from ledger.money import ZERO, add, subtract
 
 
@@ -102,34 +100,42 @@ def read(
     wanted: list[str | datetime] = [until, until, nodes, whose, until, since]
     if has_limits:
         wanted.append(whose)
-    with connection.cursor() as cursor:
-        cursor.execute(_LOTS_AND_OWED if has_limits else _LOTS, wanted)
-        for owner_id, wallet_id, account_asset, is_shared, origin, *rest in cursor.fetchall():
-            starts_at, ends_at, features, amount = rest
-            if wallet_id is None:
-                means.owed[owner_id, account_asset] = Owed(amount, is_shared)
-                continue
-            left = max(amount, ZERO)
-            kept = frozenset(features)
-            lot = Lot(wallet_id, account_asset, origin, starts_at, ends_at, kept, left)
-            means.own.setdefault(owner_id, []).append(lot)
-            if is_shared:
-                means.shared.setdefault(owner_id, []).append(lot)
+    for row in prepared.rows(_LOTS_AND_OWED if has_limits else _LOTS, wanted):
+        _note(means, *row)
     if any(owner in means.shared for line in lines for owner in line[1:]):
         means.shares = _shares(whose, until)
     return means
 
 
+def _note(
+    means: Means,
+    owner_id: int,
+    wallet_id: int | None,
+    asset_id: int,
+    is_shared: bool,  # of what may be owed: whether the account has a bound
+    origin: str,
+    *life: Any,
+) -> None:
+    starts_at, ends_at, features, amount = life
+    if wallet_id is None:
+        means.owed[owner_id, asset_id] = Owed(amount, is_shared)
+        return
+    left = max(amount, ZERO)
+    lot = Lot(wallet_id, asset_id, origin, starts_at, ends_at, frozenset(features), left)
+    means.own.setdefault(owner_id, []).append(lot)
+    if is_shared:
+        means.shared.setdefault(owner_id, []).append(lot)
+
+
 def _shares(whose: str, at: datetime) -> dict[tuple[int, int], Decimal]:
     """Return what is left of customers' shares of their ancestors' wallets."""
     left: dict[tuple[int, int], Decimal] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_SHARES, [at, whose])
-        for customer_id, wallet_id, amount, anchor, cadence, zone, since, used in cursor.fetchall():
-            share: Decimal = amount
-            if since is not None and since == period_of(anchor, cadence, zone, at).starts_at:
-                share = max(subtract(share, used), ZERO)
-            left[customer_id, wallet_id] = share
+    for row in prepared.rows(_SHARES, [at, whose]):
+        customer_id, wallet_id, amount, anchor, cadence, zone, since, used = row
+        share: Decimal = amount
+        if since is not None and since == period_of(anchor, cadence, zone, at).starts_at:
+            share = max(subtract(share, used), ZERO)
+        left[customer_id, wallet_id] = share
     return left
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from django.db import connection
-
 from billing.entitlements.answers import Ask
+from ledger import prepared
 
 Name = tuple[str, str]  # by what a customer is named, and how
 _MOST_ID: Final = 2**63 - 1
@@ -48,9 +47,7 @@ def find(*, book_id: int, asks: Sequence[Ask], reach: Container[int] | None = No
     wanted: list[int | list[str]] = []
     for way in ways:
         wanted += [book_id, [name for other, name in names if other == way]]
-    with connection.cursor() as cursor:
-        cursor.execute(query, wanted)
-        rows = cursor.fetchall()
+    rows = prepared.rows(query, wanted)
     return Parties(rows[0][0] if rows else 0, _grouped(rows, reach))
 
 

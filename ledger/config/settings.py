@@ -162,6 +162,7 @@ METERBOOK_EVENT_CLOCK_SKEW_SECONDS = env.whole("METERBOOK_EVENT_CLOCK_SKEW_SECON
 # Customers may live by clocks of their own, for trying out what time brings; never where money is
 # real. Advancing one does what is due by the function that is named here.
 METERBOOK_TEST_CLOCKS = env.flag("METERBOOK_TEST_CLOCKS", default=IS_TESTING)
+METERBOOK_PREPARE = env.flag("METERBOOK_PREPARE", default=True)
 METERBOOK_DUE = "billing.due.run_all"
 
 # --- Credit that is bought -------------------------------------------------------------
@@ -263,6 +264,7 @@ LEDGER_CHECKS = [
     "billing.price_checks.costs_were_posted",
     "billing.limit_checks.budgets_were_counted",
     "billing.limit_checks.burned_units_add_up",
+    "billing.limit_checks.shares_were_counted",
 ]
 
 # --- What goes out ---------------------------------------------------------------------

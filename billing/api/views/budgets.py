@@ -13,7 +13,7 @@ from billing.budgets import defining
 from billing.models import Budget, BudgetUse
 from ledger import clocks
 from ledger.api import lookups, pages
-from ledger.api.fields import listing
+from ledger.api.fields import PageQuery, listing
 from ledger.api.idempotency import once
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
@@ -120,13 +120,13 @@ class BudgetUses(Resource):
         summary="List what a budget's periods have come to, latest first",
         tag=_TAG,
         path=["budget"],
-        query=s.PageQuery,
+        query=PageQuery,
         answer=listing(s.BudgetUseOut),
     )
     def get(self, request: Request, budget: str) -> Response:
         found = _find(self, budget)
         rows = BudgetUse.objects.filter(budget=found).select_related("budget")
-        asked = self.asked(s.PageQuery)
+        asked = self.asked(PageQuery)
         return self.page(s.BudgetUseOut, *pages.page(rows, asked, newest_first=True))
 
 
@@ -141,12 +141,12 @@ class BudgetApprovals(Resource):
         summary="List who allowed more than a budget, latest first",
         tag=_TAG,
         path=["budget"],
-        query=s.PageQuery,
+        query=PageQuery,
         answer=listing(s.ApprovalOut),
     )
     def get(self, request: Request, budget: str) -> Response:
         rows = _find(self, budget).approvals.all()
-        asked = self.asked(s.PageQuery)
+        asked = self.asked(PageQuery)
         return self.page(s.ApprovalOut, *pages.page(rows, asked, newest_first=True))
 
     @operation(

@@ -218,3 +218,17 @@ def test_definitions_are_read_again_once_they_change(world: World) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM billing_customerversion")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("preserves", "expected"), [(True, 50), (False, 100)])
+def test_what_was_used_beyond_is_taken_off_the_next_period_or_forgiven(
+    world: World, preserves: bool, expected: int
+) -> None:
+    give(world, 100, preserves_overage=preserves)
+    world.use(60)
+    assert left(world.ask(), "entitlement")[0][2] == 40
+    world.use(90)
+    assert world.ask().reason == "usage_limit_reached"
+
+    assert world.ask(expected, at=JULY).is_allowed
+    assert left(world.ask(expected + 1, at=JULY), "entitlement")[0][2] == expected
