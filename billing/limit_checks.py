@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +12,10 @@ from django.db import connection
 
 from billing.budgets import matching, recounting
 from billing.models import Budget, BudgetUse
-from ledger.money import ZERO, text
+from ledger.money import ZERO, add, text
 from ledger.verification import Disagreement
+from wallets import shares
+from wallets.models import ShareUse, WalletShare
 
 _REMEDY: Final = (
     "The entries are the truth if the journal itself verifies. A customer that was moved takes its"
@@ -53,6 +56,51 @@ def burned_units_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
             yield Disagreement("units", f"account {account}", detail, _REMEDY)
 
 
+def shares_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What each share has seen used is what usage took of its wallet since it was given."""
+    standing = WalletShare.objects.filter(ended_at=None).order_by("pk")
+    if book_id is not None:
+        standing = standing.filter(wallet__customer__book=book_id)
+    for share in standing:
+        found: defaultdict[datetime, Decimal] = defaultdict(Decimal)
+        with connection.cursor() as cursor:
+            cursor.execute(_SHARED, {"share": share.pk})
+            for at, amount in cursor.fetchall():
+                starts_at = shares.period_of(share, at).starts_at
+                found[starts_at] = add(found[starts_at], amount)
+        said = dict(ShareUse.objects.filter(share=share).values_list("starts_at", "used"))
+        for starts_at in sorted(found.keys() | said.keys()):
+            ours, theirs = said.get(starts_at, ZERO), found.get(starts_at, ZERO)
+            if ours != theirs:
+                detail = f"says {text(ours)} was used, usage comes to {text(theirs)}"
+                subject = f"share {share.pk} from {starts_at.isoformat()}"
+                yield Disagreement("shares", subject, detail, _REMEDY)
+
+
+_SHARED: Final = """
+    WITH share AS (
+        SELECT s.customer_id, s.since_id, g.account_id
+        FROM wallets_walletshare s
+        JOIN wallets_creditgrant g ON g.wallet_id = s.wallet_id
+        WHERE s.id = %(share)s
+    ), side AS (
+        SELECT e.source_id, e.effective_at, e.credit_account_id AS other_id, e.amount,
+               s.customer_id, e.transaction_id
+        FROM share s JOIN ledger_entry e ON e.debit_account_id = s.account_id
+        WHERE e.debit_account_id >= 4611686018427387904 AND e.id > s.since_id
+        UNION ALL
+        SELECT e.source_id, e.effective_at, e.debit_account_id, -e.amount,
+               s.customer_id, e.transaction_id
+        FROM share s JOIN ledger_entry e ON e.credit_account_id = s.account_id
+        WHERE e.credit_account_id >= 4611686018427387904 AND e.id > s.since_id
+    )
+    SELECT s.effective_at, sum(s.amount)
+    FROM side s
+    JOIN ledger_account a ON a.id = s.other_id AND a.purpose = 'usage_revenue'
+    JOIN ledger_transaction t ON t.id = s.transaction_id AND t.kind IN ('usage', 'correction')
+    JOIN billing_usageevent v ON v.id = s.source_id AND v.customer_id = s.customer_id
+    GROUP BY s.effective_at
+"""
 # Account 0 stands for units that nothing covered.
 _BURNED: Final = """
     WITH burned AS MATERIALIZED (
