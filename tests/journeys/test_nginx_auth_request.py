@@ -137,6 +137,7 @@ def sell_calls(meterbook: Meterbook) -> None:
     meterbook.send("assets", {"code": "call", "name": "Call", "kind": "unit", "scale": 0})
     meter = {"key": "calls", "event_type": "call", "aggregation": "count", "unit": "call"}
     meterbook.send("meters", meter)
+    meterbook.send("features", {"key": "calls", "name": "Calls", "meter": {"id": "calls"}})
     meterbook.send("rate-cards", {"key": "list", "asset": "USD", "is_default": True})
     meterbook.send("rate-cards/list/rates", {"meter": "calls", "unit_price": "1"})
 
@@ -169,7 +170,8 @@ def configured(meterbook: int, service: int, front: int) -> str:
     for shown, ours in ((8000, meterbook), (9000, service), (8080, front)):
         assert f":{shown};" in site
         site = site.replace(f":{shown};", f":{ours};")
-    return site
+    # However busy this machine is: how long nginx waits is not what is shown here.
+    return re.sub(r"(_timeout) \w+;", r"\1 30s;", site)
 
 
 def fails_open(site: str) -> str:
