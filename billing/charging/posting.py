@@ -25,6 +25,7 @@ from ledger import bulk, chart
 from ledger.chart import Spec
 from ledger.money import ZERO, add
 from ledger.moves import Move, Posting
+from wallets import watches
 from wallets.burndown import BURN_ORDER_VERSION
 
 CHARGED: Final = "charged"
@@ -148,6 +149,7 @@ def post(*, owner: Owner, slip: Slip, at: datetime) -> list[int]:
     for earning in slip.earnings:
         _earn(earning, accounts, moves)
     posted = _post(owner, moves, purse)
+    watches.touch({number for part in moves.values() for move in part for number in move[:2]})
     _record(slip, posted, at)
     return list(posted.values())
 
