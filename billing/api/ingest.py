@@ -2,7 +2,8 @@
 POST /api/v1/events: usage events in, at gateway speed.
 
 A plain Django view: one CloudEvent (structured or binary mode), a JSON batch of them, or
-newline-delimited JSON, perhaps gzipped. Accepted means committed.
+newline-delimited JSON, perhaps gzipped. Accepted means committed. OpenMeter's Python client takes
+nothing but 204 for success: it gets that, as does whoever prefers ``return=minimal`` (RFC 7240).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ MAX_BYTES: Final = 32 * 1024 * 1024  # decompressed
 _LINES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _BATCH: Final = "application/cloudevents-batch+json"
 _ONE: Final = "application/cloudevents+json"
+_WANTS_204: Final = "python-openmeter/"
 _KINDS: Final = ", ".join((_ONE, _BATCH, "application/json", *sorted(_LINES)))
 
 
@@ -49,7 +51,7 @@ def events(request: HttpRequest) -> HttpResponse:
     """Take usage in and say what became of every event that was not simply accepted."""
     try:
         caller = _caller(request)
-        sent = _read(request)
+        sent = read_events(request)
         outcome = ingest.ingest(book=caller.book, sent=sent, received_at=now(), reach=caller.reach)
     except Exception as error:  # becomes a problem document; what is unknown is logged there
         return problems.response(request, error)
@@ -68,7 +70,15 @@ def _caller(request: HttpRequest) -> Caller:
     return caller
 
 
-def _read(request: HttpRequest) -> list[Sent]:
+def read_events(request: HttpRequest) -> list[Sent]:
+    """
+    Read what a request carries, in whichever way it is written.
+
+    Raises:
+        TooLargeError: it is more than one request may carry.
+        UnsupportedMediaType: it is written in no way that is known.
+        ParseError: its gzip is damaged.
+    """
     sent = list(islice(_decoded(request), MAX_EVENTS + 1))
     if len(sent) > MAX_EVENTS:
         raise TooLargeError
@@ -76,7 +86,7 @@ def _read(request: HttpRequest) -> list[Sent]:
 
 
 def _decoded(request: HttpRequest) -> Iterable[Sent]:
-    body = _body(request)
+    body = read_body(request)
     kind = (request.content_type or "application/json").lower()
     if kind == _ONE:
         return [decode.structured(body)]
@@ -91,7 +101,15 @@ def _decoded(request: HttpRequest) -> Iterable[Sent]:
     return decode.batch(body) if body.lstrip()[:1] == b"[" else [decode.structured(body)]
 
 
-def _body(request: HttpRequest) -> bytes:
+def read_body(request: HttpRequest) -> bytes:
+    """
+    Return a request's body, unzipped.
+
+    Raises:
+        TooLargeError: it is more than one request may carry.
+        UnsupportedMediaType: it is coded otherwise than by gzip.
+        ParseError: its gzip is damaged.
+    """
     raw = request.body  # no larger than DATA_UPLOAD_MAX_MEMORY_SIZE
     if len(raw) > MAX_BYTES:
         raise TooLargeError
@@ -124,7 +142,7 @@ def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
     written = asdict(outcome)
     refused = outcome.rejected + outcome.conflicting
     if not refused or outcome.accepted or outcome.duplicate or outcome.unattributed:
-        return JsonResponse(written)
+        return HttpResponse(status=204) if _wants_no_answer(request) else JsonResponse(written)
     only_conflicts = not outcome.rejected
     status = HTTPStatus.CONFLICT if only_conflicts else HTTPStatus.UNPROCESSABLE_ENTITY
     document = problems.document(
@@ -138,3 +156,9 @@ def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
         ],
     )
     return JsonResponse(document | written, status=status, content_type=problems.MEDIA_TYPE)
+
+
+def _wants_no_answer(request: HttpRequest) -> bool:
+    if "return=minimal" in request.headers.get("Prefer", ""):
+        return True
+    return request.headers.get("User-Agent", "").startswith(_WANTS_204)

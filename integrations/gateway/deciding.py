@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -15,12 +13,12 @@ from rest_framework import exceptions
 from billing.entitlements.check import check
 from integrations.gateway.calls import Call, Source, Sources, read_options
 from integrations.gateway.verdicts import Verdict, verdict
+from integrations.keys import key_in
 from ledger import access
 from ledger.api import caller, problems
 from ledger.api.caller import Caller
 from ledger.models import ApiKey
 
-KEY_HEADER: Final = "Meterbook-Key"
 SUBJECT: Final[Sources] = (Source("header", "Meterbook-Subject"),)
 
 
@@ -62,27 +60,13 @@ def _verdict(
 
 def _asking(request: HttpRequest, written_in_address: str) -> Caller:
     """Return the gateway that asks."""
-    text = written_in_address or _key_in(request)
+    text = written_in_address or key_in(request)
     if not text:
         raise exceptions.NotAuthenticated("The gateway sends no key of Meterbook.")
     found = caller.of_key(access.authenticate(text, at=now()))
     if ApiKey.Scope.READ not in found.scopes:
         raise exceptions.PermissionDenied("This needs the scope read.", code="scope_missing")
     return found
-
-
-def _key_in(request: HttpRequest) -> str:
-    """Return the key by its own header, as Bearer, or as the password of an address's user."""
-    if text := request.headers.get(KEY_HEADER):
-        return text
-    kind, _, text = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "basic":
-        return text.strip() if kind.lower() == "bearer" else ""
-    try:
-        decoded = base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return decoded.partition(":")[2]
 
 
 def _challenge(status: int) -> dict[str, str]:

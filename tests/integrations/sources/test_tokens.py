@@ -1,4 +1,4 @@
-"""Whatever a provider counts, each token of a call is in one bucket, and all of them are in some."""
+"""Whatever a provider counts, each token of a call is in exactly one bucket."""
 
 from decimal import Decimal
 
