@@ -15,7 +15,12 @@ CACHE_WRITE: Final = "cache_write"
 REASONING: Final = "reasoning"
 
 TYPES: Final = (INPUT, OUTPUT, CACHE_READ, CACHE_WRITE, REASONING)
-ALIASES: Final = {"request": INPUT, "response": OUTPUT}
+ALIASES: Final = {
+    "request": INPUT,
+    "response": OUTPUT,
+    "input_uncached": INPUT,
+    "cache_write_5m": CACHE_WRITE,
+}
 COLUMNS: Final = {kind: f"{kind}_per_token" for kind in TYPES}
 
 # Cached tokens are input and reasoning is output: a list that names no price of their own charges

@@ -6,6 +6,7 @@ from integrations.api import webhooks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("gateway/", include("integrations.gateway.urls")),
+    path("sources/", include("integrations.sources.urls")),
     path("webhooks", webhooks.Endpoints.as_view()),
     path("webhooks/event-types", webhooks.EventTypes.as_view()),
     path("webhooks/<str:webhook>", webhooks.OneEndpoint.as_view()),

@@ -1,1 +1,10 @@
-"""Usage as others tell it: read, told apart, and handed to ingest as CloudEvents."""
+"""
+Usage as others tell it: read, told apart, and handed to ingest as CloudEvents.
+
+    tokens      what providers count → buckets that do not overlap (pure)
+    made        the CloudEvents that become of it (pure)
+    kong        entries of Kong's http-log plugin (pure)
+    otlp        spans of GenAI calls (pure)
+    http        where these two are posted to
+    openmeter   where OpenMeter's hosted API takes events
+"""
