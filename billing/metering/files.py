@@ -152,7 +152,7 @@ class Columns:
             width=len(header),
             attributes={name: header.index(column) for name, column in self.named.items()},
             data={name: header.index(column) for name, column in data.items()},
-            instant=_reader_of_times(self.time_format, self.zone),
+            instant=reader_of_times(self.time_format, self.zone),
         )
 
 
@@ -263,7 +263,9 @@ def _lines(content: Content) -> Iterator[tuple[int, bytes]]:
             pass
 
 
-def _reader_of_times(form: str, zone: tzinfo) -> Callable[[str], str]:
+def reader_of_times(form: str, zone: tzinfo) -> Callable[[str], str]:
+    """Return what reads a time and writes it as ISO 8601: its argument as ``form`` writes times."""
+
     def iso(written: str) -> str:
         return _aware(datetime.fromisoformat(written.strip()), zone).isoformat()
 

@@ -5,6 +5,7 @@ Usage as others tell it: read, told apart, and handed to ingest as CloudEvents.
     made        the CloudEvents that become of it (pure)
     kong        entries of Kong's http-log plugin (pure)
     otlp        spans of GenAI calls (pure)
+    access_logs lines of nginx and Envoy (pure); `manage.py ingest_access_log` reads files of them
     http        where these two are posted to
     openmeter   where OpenMeter's hosted API takes events
 """

@@ -44,13 +44,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument("--book", help="the book's key; may be left out if there is only one")
+        self.add_common_arguments(parser)
         parser.add_argument("--format", choices=_FORMATS, default="auto", help="auto: by name")
-        parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
-        parser.add_argument(
-            "--strict", action="store_true", help="exit with 1 if any row was refused"
-        )
         csv = parser.add_argument_group("CSV")
         csv.add_argument(
             "--map",
@@ -73,19 +68,22 @@ class Command(BaseCommand):
         csv.add_argument("--zone", default="UTC", help="of times that name none, as Europe/Berlin")
         csv.add_argument("--delimiter", default=",")
 
+    def add_common_arguments(self, parser: CommandParser) -> None:
+        """Add what all commands that read files understand."""
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument("--book", help="the book's key; may be left out if there is only one")
+        parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
+        parser.add_argument(
+            "--strict", action="store_true", help="exit with 1 if any row was refused"
+        )
+
     def handle(self, *_args: Any, **options: Any) -> None:
         book = book_named(options["book"])
         for path in options["files"]:
             if not path.is_file():
                 raise CommandError(f"{path} is not a file.")
         try:
-            loaded = load_files(
-                book=book,
-                paths=options["files"],
-                columns_of=lambda path: _columns(path, options),
-                workers=max(1, options["workers"]),
-                console=Console(stderr=True),
-            )
+            loaded = self.load(book, options)
         except (DomainError, LoadError) as error:
             raise CommandError(f"{error} What was taken stays: run it again.") from error
         except KeyboardInterrupt:
@@ -100,6 +98,16 @@ class Command(BaseCommand):
             raise CommandError(f"{loaded.damage} What is before that has been taken.")
         if options["strict"] and loaded.tally.refusals:
             raise CommandError(f"{loaded.tally.refusals:,} rows were refused.")
+
+    def load(self, book: Book, options: dict[str, Any]) -> "Loaded":
+        """Take the files in."""
+        return load_files(
+            book=book,
+            paths=options["files"],
+            columns_of=lambda path: _columns(path, options),
+            workers=max(1, options["workers"]),
+            console=Console(stderr=True),
+        )
 
     def _report(self, loaded: "Loaded", paths: list[Path]) -> None:
         console = render.console_on(self.stdout)
@@ -268,7 +276,7 @@ def _columns(path: Path, options: dict[str, Any]) -> Columns | None:
     form = options["format"]
     if form == "ndjson" or (form == "auto" and ".csv" not in path.suffixes[-2:]):
         return None
-    named = _pairs("--map", options["map"])
+    named = pairs("--map", options["map"])
     if unknown := sorted(named.keys() - set(files.ATTRIBUTES)):
         known = ", ".join(files.ATTRIBUTES)
         raise CommandError(f"--map {unknown[0]}=…: an event has no such attribute, but {known}.")
@@ -282,24 +290,26 @@ def _columns(path: Path, options: dict[str, Any]) -> Columns | None:
     return Columns(
         named=named,
         fixed=fixed,
-        data=_pairs("--data", options["data"]),
+        data=pairs("--data", options["data"]),
         time_format=options["time_format"],
-        zone=_zone(options["zone"]),
+        zone=zone(options["zone"]),
         delimiter=options["delimiter"],
     )
 
 
-def _pairs(option: str, given: list[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+def pairs(option: str, given: list[str]) -> dict[str, str]:
+    """Read NAME=COLUMN, given several times."""
+    found: dict[str, str] = {}
     for pair in given:
         name, equals, column = pair.partition("=")
-        if not (name and equals and column) or name in pairs:
+        if not (name and equals and column) or name in found:
             raise CommandError(f"{option} {pair}: write NAME=COLUMN, each name once.")
-        pairs[name] = column
-    return pairs
+        found[name] = column
+    return found
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone(name: str) -> ZoneInfo:
+    """Return the time zone of that name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
