@@ -19,9 +19,18 @@ from schemathesis.specs.openapi.checks import (
 from billing.api.serializers_charges import ContractIn
 from billing.api.serializers_costs import OverrideIn
 from billing.api.serializers_coupons import CouponIn
+from billing.api.serializers_holds import HoldIn
+from billing.api.serializers_limits import BudgetIn
 from billing.api.serializers_plans import AddonDocument, PlanDocument
 from billing.metering import snapshot
-from billing.models import CostPrice, CouponRedemption, DeadLetter, PlanAddon, UsageEvent
+from billing.models import (
+    CostPrice,
+    CouponRedemption,
+    DeadLetter,
+    Entitlement,
+    PlanAddon,
+    UsageEvent,
+)
 from integrations.api.serializers_webhooks import EndpointIn
 from integrations.models import WebhookDelivery
 from ledger import registry
@@ -98,6 +107,7 @@ def furnished() -> Api:
     offer(api)
     credit(api)
     buy(api)
+    limit(api)
     api.named = what_exists(api)
     return api
 
@@ -146,6 +156,14 @@ def buy(api: Api) -> None:
     api.post("alerts", AlertIn.example | {"wallet": wallet, "key": "a"})
 
 
+def limit(api: Api) -> None:
+    """Have credit set aside, something allowed, and a bound to what is spent."""
+    api.post("holds", HoldIn.example | {"customer": "c", "feature": "f", "key": "h"})
+    entitled = {"customer": "team", "feature": "f", "kind": "boolean"}
+    api.post("entitlements", entitled, once="entitlement")
+    api.post("budgets", BudgetIn.example | {"customer": "team", "key": "b"}, once="budget")
+
+
 def what_exists(api: Api) -> dict[str, str]:
     """Name something that is there for each part of an address."""
     wallet = api.get("wallets").json()["data"][0]["id"]
@@ -182,6 +200,9 @@ def what_exists(api: Api) -> dict[str, str]:
         "recharge_stop": str(RechargeStop.objects.first().pk),
         "alert": str(Alert.objects.first().pk),
         "webhook": "crm",
+        "hold": "h",
+        "budget": "b",
+        "entitlement": str(Entitlement.objects.first().pk),
         "delivery": str(WebhookDelivery.objects.first().pk),
     }
 

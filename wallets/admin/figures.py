@@ -12,7 +12,10 @@ from ledger.admin.tables import Column, number
 from ledger.models import Asset
 from wallets.summary import Figures
 
-NAMES: Final = ("granted", "used", "expired", "voided", "transferred", "held", "pending", "available")
+NAMES: Final = (
+    *("granted", "used", "expired", "voided", "transferred"),
+    *("held", "pending", "available"),
+)
 
 
 def columns(names: Iterable[str] = NAMES) -> list[Column]:

@@ -61,9 +61,9 @@ def test_every_write_takes_an_idempotency_key_but_a_few(document):
     # Events count by their own source and id; a book is opened by its key, by staff; a clock is
     # advanced to an instant, and commits each instant on the way; holds and captures have keys of
     # their own, and a hold is released once. What answers with a webhook's secret keeps no answer.
-    # The others write nothing.
+    # The others write nothing, but that a check may reserve under a key of its own.
     writing = {"ingest-events", "create-book", "advance-test-clock"}
-    writing |= {"reserve-credit", "capture-hold", "release-hold"}
+    writing |= {"reserve-credit", "capture-hold", "release-hold", "check-access"}
     writing |= {"create-webhook", "rotate-webhook-secret"}
     assert without == writing | {"preview-price", "simulate-usage", "query-feature-cost"}
 
