@@ -14,13 +14,13 @@ left, exactly as if they had come one by one. That is what makes a batch equal t
 Callers run inside ``money.exactly()`` or not: the arithmetic here is exact either way.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from ledger.money import ZERO, subtract
+from ledger.money import ZERO, add, subtract
 
 BURN_ORDER_VERSION: Final = 1  # stored on what this order decided
 
@@ -59,6 +59,31 @@ class Lot:
         return not self.features.isdisjoint(feature)
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class Cap:
+    """How much one customer may take of a shared wallet in each period; it shrinks as it takes."""
+
+    share_id: int
+    amount: Decimal
+    start_of: Callable[[datetime], datetime]  # of the period that holds an instant
+    used: dict[datetime, Decimal] = field(default_factory=dict)  # or held, when it was read
+    taken: dict[datetime, Decimal] = field(default_factory=dict)  # since then
+
+    def room(self, at: datetime) -> Decimal:
+        """Return what may still be taken for usage that happened at an instant."""
+        start = self.start_of(at)
+        spent = add(self.used.get(start, ZERO), self.taken.get(start, ZERO))
+        return max(subtract(self.amount, spent), ZERO)
+
+    def take(self, amount: Decimal, at: datetime) -> None:
+        """Count what was taken for usage at an instant; below zero, what was given back."""
+        start = self.start_of(at)
+        self.taken[start] = add(self.taken.get(start, ZERO), amount)
+
+
+_UNCAPPED: Final[Mapping[int, Cap]] = {}
+
+
 class Take(NamedTuple):
     """What one lot pays."""
 
@@ -86,13 +111,18 @@ def sort_lots(lots: Iterable[Lot], *, promotional_first: bool = True) -> list[Lo
 
 
 def allocate(
-    lots: Iterable[Lot], amount: Decimal, at: datetime, feature: str | frozenset[str]
+    lots: Iterable[Lot],
+    amount: Decimal,
+    at: datetime,
+    feature: str | frozenset[str],
+    caps: Mapping[int, Cap] = _UNCAPPED,
 ) -> list[Take]:
     """
     Spend ``amount`` from lots that are in burn order, and return what each pays.
 
     The lots' ``remaining`` falls. Expiry is judged by ``at``, the time of the usage. What the
-    lots cannot pay is left to the caller: ``amount`` less the sum of the takes.
+    lots cannot pay is left to the caller: ``amount`` less the sum of the takes. ``caps`` bound
+    what is taken of the lots of a wallet.
 
     >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
     >>> lots = [Lot(account_id=1, grant_id=1, remaining=Decimal(3), effective_at=noon),
@@ -108,6 +138,10 @@ def allocate(
         remaining = lot.remaining
         if remaining <= ZERO or not lot.pays_for(feature, at):
             continue
+        if (cap := caps.get(lot.wallet_id)) is not None:
+            takes += _capped(lot, amount, at, cap)
+            amount = subtract(amount, subtract(remaining, lot.remaining))
+            continue
         if remaining >= amount:
             lot.remaining = subtract(remaining, amount)
             takes.append(Take(lot, amount))
@@ -116,6 +150,15 @@ def allocate(
         takes.append(Take(lot, remaining))
         amount = subtract(amount, remaining)
     return takes
+
+
+def _capped(lot: Lot, amount: Decimal, at: datetime, cap: Cap) -> list[Take]:
+    part = min(lot.remaining, amount, cap.room(at))
+    if not part:
+        return []
+    cap.take(part, at)
+    lot.remaining = subtract(lot.remaining, part)
+    return [Take(lot, part)]
 
 
 def give_back(

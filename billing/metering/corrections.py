@@ -246,6 +246,7 @@ def _post(
         leaving=leaving,
         has_contracts=own.has_contracts,
         has_units=own.has_units,
+        has_shares=own.has_shares,
     )
     work.leaving_id = event.pk
     paid = retracting.paid_by(event, leaving)
@@ -277,6 +278,7 @@ def _post(
             received_at=at,
         )
         unpriced_models.note(book_id=book.pk, items=arriving)
+    work.purse.count_shares()
     if own.has_watches:
         work.touch_watched()
     using.add_up(work.used, book_id=book.pk, at=at, cause=f"correction:{event.pk}")

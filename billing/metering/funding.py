@@ -24,7 +24,8 @@ from ledger.chart import Spec
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
 from wallets import burndown, funding
-from wallets.burndown import Lot
+from wallets.burndown import Cap, Lot
+from wallets.caps import caps_of, count
 from wallets.holds.parts import give_back_expired
 
 
@@ -37,6 +38,7 @@ class Payer:
     overdraft_id: int
     room: Decimal | None  # what may still stand unbilled; None: without limit
     known: Mapping[int, Lot]  # the lots of all payers of the batch, by account
+    caps: Mapping[int, Cap] = field(default_factory=dict)  # of wallets of others, by wallet
 
     def pay(
         self,
@@ -58,8 +60,9 @@ class Payer:
             parts.append((self.unbilled_id, again))
             amount = subtract(amount, again)
         parts += prepaid
-        for _, part in prepaid:
+        for account_id, part in prepaid:
             amount = subtract(amount, part)
+            self._count(account_id, part, at)
         parts += self._allocated(amount, at, feature, is_credit_only)
         for account_id, part in parts:
             takings.push(account_id, part)
@@ -79,7 +82,7 @@ class Payer:
     ) -> list[tuple[int, Decimal]]:
         parts: list[tuple[int, Decimal]] = []
         if self.lots:
-            for lot, taken in burndown.allocate(self.lots, amount, at, feature):
+            for lot, taken in burndown.allocate(self.lots, amount, at, feature, self.caps):
                 parts.append((lot.account_id, taken))
                 amount = subtract(amount, taken)
         if not amount:
@@ -97,11 +100,16 @@ class Payer:
         return parts
 
     def give_back(
-        self, amount: Decimal, takings: Takings, own: Sequence[tuple[int, Decimal]] = ()
+        self,
+        amount: Decimal,
+        takings: Takings,
+        own: Sequence[tuple[int, Decimal]] = (),
+        at: datetime | None = None,
     ) -> list[tuple[int, Decimal]]:
         """
         Return an amount where it came from, last in first out; what came from nowhere is owed.
 
+        What returns counts for the share of a wallet in the period of the usage, ``at``.
         ``own`` is what the event that is taken back has paid from: that is returned first.
         """
         parts = [
@@ -117,7 +125,17 @@ class Payer:
             parts.append((self.unbilled_id, rest))
         for account_id, part in parts:
             self.restore(account_id, part)
+            if at is not None:
+                self._count(account_id, -part, at)
         return parts
+
+    def _count(self, account_id: int, amount: Decimal, at: datetime) -> None:
+        """Count what a lot of a shared wallet gave, in the customer's share."""
+        if not self.caps:
+            return
+        lot = self.known.get(account_id)
+        if lot is not None and (cap := self.caps.get(lot.wallet_id)) is not None:
+            cap.take(amount, at)
 
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that goes back to an account available again within this batch."""
@@ -136,6 +154,17 @@ class Purse:
     candidates: funding.Candidates = field(default_factory=funding.Candidates)
     allowances: Sequence[Allowance] = ()
     locked: Collection[int] = ()
+
+    def bind(self, *, since: datetime, until: datetime) -> None:
+        """Hold customers to their shares of others' wallets, for usage in ``[since, until]``."""
+        found = caps_of({customer_id for customer_id, _ in self.payers}, since=since, until=until)
+        for (customer_id, _), payer in self.payers.items():
+            payer.caps = found.get(customer_id, payer.caps)
+
+    def count_shares(self) -> None:
+        """Write down what was taken of shares."""
+        caps = {id(cap): cap for payer in self.payers.values() for cap in payer.caps.values()}
+        count(list(caps.values()))
 
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that comes back to an account available again within this batch."""

@@ -109,6 +109,7 @@ class Own(NamedTuple):
     has_units: bool = False  # whether anybody may have been granted units of a meter
     has_captures: bool = False  # whether some capture waits for usage
     has_watches: bool = False  # whether somebody wants to know about wallets
+    has_shares: bool = False  # whether somebody may use only so much of a shared wallet
     catalogue_version: int = 0  # as it was read with them
 
 
@@ -124,8 +125,16 @@ def of(*, book_id: int, customer_ids: Collection[int], unit_ids: Collection[int]
     has_captures = versions.pop(_CAPTURES, None) is not None
     catalogue_version = versions.pop(_CATALOGUE)
     has_watches = versions.pop(_WATCHES, None) is not None
-    items = at_versions(versions)
-    return Own(items, has_contracts, has_units, has_captures, has_watches, catalogue_version)
+    has_shares = versions.pop(_SHARES, None) is not None
+    return Own(
+        items=at_versions(versions),
+        has_contracts=has_contracts,
+        has_units=has_units,
+        has_captures=has_captures,
+        has_watches=has_watches,
+        has_shares=has_shares,
+        catalogue_version=catalogue_version,
+    )
 
 
 def at_versions(versions: Mapping[int, int]) -> dict[int, OwnItems]:
@@ -197,7 +206,7 @@ def _rank(item: OwnItem) -> tuple[int, datetime, int]:
 
 
 JOINED: Final = ("subscription", "feature", "rate__asset", "rate__meter__unit")
-_CONTRACTS, _CATALOGUE, _UNITS, _CAPTURES, _WATCHES = range(0, -5, -1)  # beside customers
+_CONTRACTS, _CATALOGUE, _UNITS, _CAPTURES, _WATCHES, _SHARES = range(0, -6, -1)
 _VERSIONS: Final = f"""
     SELECT customer_id, version FROM billing_customerversion WHERE customer_id = ANY(%s::bigint[])
     UNION ALL
@@ -209,6 +218,8 @@ _VERSIONS: Final = f"""
     WHERE EXISTS (SELECT FROM wallets_capture WHERE book_id = %s AND settled_at IS NULL)
     UNION ALL
     SELECT {_WATCHES}, 0 WHERE EXISTS (SELECT FROM wallets_watch)
+    UNION ALL
+    SELECT {_SHARES}, 0 WHERE EXISTS (SELECT FROM wallets_walletshare WHERE ended_at IS NULL)
     UNION ALL
     SELECT {_CATALOGUE}, version FROM billing_catalogueversion
 """  # noqa: S608 - numbers

@@ -113,6 +113,7 @@ def record(
         has_contracts=own.has_contracts,
         has_units=own.has_units,
         has_captures=own.has_captures,
+        has_shares=own.has_shares,
         numbered=numbered,
     )
     apply_all(items, work)
@@ -139,6 +140,7 @@ def record(
     if catalogue.costs is not None and catalogue.costs.looks_up_models:
         unpriced_models.note(book_id=book.pk, items=items)
     work.prepaid.settle(at=received_at)
+    work.purse.count_shares()
     if own.has_watches:
         work.touch_watched()
     using.add_up(work.used, book_id=book.pk, at=received_at, cause=f"usage:{batch_id}")
@@ -156,6 +158,7 @@ def open_work(
     has_contracts: bool = True,
     has_units: bool = True,
     has_captures: bool = False,
+    has_shares: bool = False,
     numbered: Mapping[int, Measured] = _NOTHING,
 ) -> Work:
     """
@@ -183,6 +186,8 @@ def open_work(
         taken=_may_go_back(opened, items, leaving) | expected.accounts,
         units={(one.series.customer_id, one.meter.unit_id) for one in series if has_units},
     )
+    if has_shares:
+        purse.bind(since=min(times), until=max(times))
     burners = burning.open_burners(catalogue, purse, opened, series, at) if has_units else {}
     accounts = open_accounts(
         catalogue=catalogue,
@@ -384,7 +389,7 @@ def _settle(item: Item, due: Decimal, work: Work) -> None:
             of.moves.append(Move(account_id, revenue_id, part, at, event_id))
         return
     own = work.own.get((event_id, revenue_id), ())
-    for account_id, part in payer.give_back(-due, takings, own):
+    for account_id, part in payer.give_back(-due, takings, own, at):
         of.moves.append(Move(revenue_id, account_id, part, at, event_id))
 
 

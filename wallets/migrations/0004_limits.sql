@@ -17,3 +17,17 @@ GRANT UPDATE (threshold, interval, anchor, time_zone, method, amount, most_per_d
 GRANT UPDATE (ended_at) ON wallets_rechargestop TO meterbook_app;
 GRANT UPDATE (threshold, emails, is_armed, firings, ended_at) ON wallets_alert TO meterbook_app;
 GRANT UPDATE (state, decided_by_id, decided_at, outcome) ON wallets_approval TO meterbook_app;
+
+-- A share counts the usage recorded after it was given. While it is, none is being recorded: whoever
+-- records usage of a book has this lock shared.
+ALTER TABLE wallets_walletshare ADD COLUMN since_id bigint NOT NULL DEFAULT 0;
+CREATE FUNCTION wallets_begin_share() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1651860583, c.book_id::integer)
+    FROM wallets_wallet w JOIN ledger_customer c ON c.id = w.customer_id WHERE w.id = NEW.wallet_id;
+    NEW.since_id := ledger_next_id();
+    RETURN NEW;
+END $$;
+CREATE TRIGGER begin_share BEFORE INSERT ON wallets_walletshare
+    FOR EACH ROW EXECUTE FUNCTION wallets_begin_share();
