@@ -34,5 +34,8 @@ _NEWEST = """
         (SELECT xid::text::numeric FROM ledger_receipt ORDER BY xid DESC LIMIT 1),
         (SELECT last_xid FROM ledger_seal ORDER BY seq DESC LIMIT 1),
         (SELECT xid FROM ledger_watermark WHERE name = 'fold')
-    )::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    )::bigint, greatest(
+        pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+        pg_current_xact_id_if_assigned()::text::bigint + 1  -- ours, where it has written
+    )
 """
