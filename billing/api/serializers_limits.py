@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.api.serializers_access import Config, OneCheckOut
+from billing.api.serializers_access import CheckOut, Config, OneCheckOut
 from billing.budgets.periods import period_of
 from billing.models import Budget, BudgetUse, Entitlement
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery
@@ -103,6 +103,8 @@ class AccessListOut(serializers.Serializer[Any]):
     """What a customer has a right to now, each with what is left."""
 
     data: Any = OneCheckOut(many=True)
+
+    example: ClassVar[dict[str, Any]] = {"data": [CheckOut.example]}
 
 
 class BudgetOut(serializers.Serializer[Any]):

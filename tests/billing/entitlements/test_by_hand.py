@@ -216,7 +216,10 @@ def test_definitions_are_read_again_once_they_change(world: World) -> None:
 
     assert world.ask(101).is_allowed
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM billing_customerversion")
+        cursor.execute(
+            "SELECT count(*) FROM billing_customerversion WHERE customer_id = %s",
+            [given.customer_id],
+        )
         assert cursor.fetchone() == (1,)
 
 

@@ -165,6 +165,7 @@ def test_port_is_kept_unless_somebody_took_it(home):
     assert embedded.ensure(home).port == port
     embedded.stop(home)
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ours has just left it
         taken.bind((embedded.HOST, port))
         taken.listen()
 
