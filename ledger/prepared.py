@@ -39,14 +39,11 @@ def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 
 def _cursor() -> Any:
-    """Return a cursor that Django logs and whose errors it names, like its own."""
-    if not settings.METERBOOK_PREPARE:
-        return connection.cursor()
+    """Return a cursor whose errors Django names, like its own; where it logs, that one."""
+    if not settings.METERBOOK_PREPARE or connection.queries_logged:
+        return connection.cursor()  # the driver forgets the text of what is prepared
     connection.ensure_connection()
     driver: Any = connection
     # Django turns preparing off for a connection; its own cursors never prepare in any case.
     driver.connection.prepare_threshold = 0
-    raw = _Cursor(driver.connection)
-    if connection.queries_logged:
-        return driver.make_debug_cursor(raw)
-    return driver.make_cursor(raw)
+    return driver.make_cursor(_Cursor(driver.connection))
