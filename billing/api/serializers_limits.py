@@ -91,6 +91,48 @@ class EntitlementIn(Body):
     }
 
 
+class UnitsIn(Body):
+    """Units on top of an allowance."""
+
+    key = serializers.CharField(max_length=200, help_text="The same key, the same grant.")
+    amount = Number(help_text="In the meter's unit.")
+    expires_at = Instant(required=False, allow_null=True, help_text="Never unless given.")
+    reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+    example: ClassVar[dict[str, Any]] = {
+        "key": "launch-week",
+        "amount": "250000",
+        "expires_at": "2026-04-01T00:00:00Z",
+        "reason": "Launch week",
+    }
+
+
+class UnitsOut(serializers.Serializer[Any]):
+    """The grant of units on top of an allowance; `GET /grants` says what became of it."""
+
+    id = Id()
+    key = serializers.CharField()
+    wallet = Id(source="wallet_id")
+    asset = serializers.CharField(source="wallet.asset.code")
+    amount = Amount()
+    feature_keys = serializers.ListField(child=serializers.CharField())
+    effective_at = Instant()
+    expires_at = Instant(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+
+    example: ClassVar[dict[str, Any]] = {
+        "id": "31",
+        "key": "launch-week",
+        "wallet": "14",
+        "asset": "TOKEN",
+        "amount": "250000",
+        "feature_keys": ["gpt-5-input"],
+        "effective_at": _AT,
+        "expires_at": "2026-04-01T00:00:00Z",
+        "reason": "Launch week",
+    }
+
+
 class EntitlementQuery(PageQuery):
     """Which entitlements."""
 

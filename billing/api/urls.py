@@ -32,6 +32,7 @@ urlpatterns = [
     path("entitlements", entitlements.Entitlements.as_view()),
     path("entitlements/<str:entitlement>", entitlements.OneEntitlement.as_view()),
     path("entitlements/<str:entitlement>/end", entitlements.EntitlementEnd.as_view()),
+    path("entitlements/<str:entitlement>/grants", entitlements.EntitlementGrants.as_view()),
     path("customers/<str:customer>/entitlements", entitlements.CustomerEntitlements.as_view()),
     path("budgets", budgets.Budgets.as_view()),
     path("budgets/<str:budget>", budgets.OneBudget.as_view()),

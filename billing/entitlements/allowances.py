@@ -72,6 +72,12 @@ def bring_up(*, customer_id: int, at: datetime) -> int:
     return opened + schedules.issue(at=at, customer_id=customer_id, limit=_MOST)
 
 
+def features_of(entitlement: Entitlement) -> list[str]:
+    """Return what units of an allowance, or on top of it, are restricted to."""
+    # Only unrestricted credit covers what was used beyond the allowance before.
+    return [] if entitlement.preserves_overage else [entitlement.feature.key]
+
+
 def _open(entitlement: Entitlement, at: datetime) -> None:
     meter, limit = entitlement.feature.meter, entitlement.limit
     assert meter is not None, "only what a meter counts has a limit"
@@ -89,9 +95,7 @@ def _open(entitlement: Entitlement, at: datetime) -> None:
     entitlement.save(update_fields=["wallet"])
     if not limit > Decimal(0):
         return
-    feature = entitlement.feature
-    # Only unrestricted credit covers what was used beyond the allowance before.
-    keys = [] if entitlement.preserves_overage else [feature.key]
+    feature, keys = entitlement.feature, features_of(entitlement)
     if not entitlement.usage_period:
         grants.issue(
             wallet=wallet,

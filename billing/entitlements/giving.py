@@ -1,4 +1,8 @@
-"""Entitlements given by hand, to one customer and all below it; a plan's follow its items."""
+"""
+Entitlements given by hand, to one customer and all below it; a plan's follow its items.
+
+To either kind units may be added on top.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,8 @@ from ledger.errors import ConflictError, InvalidInputError
 from ledger.integrity import taken
 from ledger.models import Customer
 from ledger.money import text
-from wallets import schedules
+from wallets import grants, schedules
+from wallets.models import CreditGrant
 
 Kind = Entitlement.Kind
 
@@ -27,6 +32,12 @@ class EntitlementOfItemError(ConflictError):
     """The entitlement is a subscription's: change that, and it follows."""
 
     code = "entitlement_of_subscription"
+
+
+class NoAllowanceError(ConflictError):
+    """The entitlement is over, or has no limit that anything could be added to."""
+
+    code = "entitlement_without_allowance"
 
 
 def give(
@@ -106,6 +117,53 @@ def end(*, entitlement: Entitlement, at: datetime) -> Entitlement:
             entitlement.save(update_fields=["ends_at"])
             allowances.keep(customer_ids=[entitlement.customer_id], at=at)
     return entitlement
+
+
+def add(
+    *,
+    entitlement: Entitlement,
+    key: str,
+    amount: Decimal,
+    at: datetime,
+    expires_at: datetime | None = None,
+    reason: str = "",
+) -> CreditGrant:
+    """
+    Add units on top of an allowance, once per customer's unit and key, and return their grant.
+
+    They are there from ``at`` until ``expires_at`` (for good), whatever the allowance's period,
+    for the customer and all below it; what lapses first is used first.
+
+    Raises:
+        NoAllowanceError: the entitlement is over, or has no limit.
+        InvalidInputError: an amount not above zero, an end before ``at``, a malformed key.
+        PrecisionError: the amount is finer than the meter's unit is kept.
+        IdempotencyConflictError: the key stands for another grant.
+    """
+    meter = entitlement.feature.meter
+    is_over = entitlement.ends_at is not None and entitlement.ends_at <= at
+    if entitlement.limit is None or meter is None or is_over:
+        raise NoAllowanceError(entitlement=entitlement.pk)
+    with transaction.atomic():
+        packs = grants.open_wallet(
+            customer=entitlement.customer,
+            asset=meter.unit,
+            key=f"packs:{meter.unit.code}",
+            name="Added units",
+            is_shared=True,
+            at=at,
+        )
+        return grants.issue(
+            wallet=packs,
+            key=inputs.key("key", key),
+            amount=amount,
+            at=at,
+            expires_at=expires_at,
+            funding=CreditGrant.Funding.PROMOTIONAL,
+            feature_keys=allowances.features_of(entitlement),
+            name=entitlement.feature.name,
+            reason=reason,
+        )
 
 
 def _check(

@@ -25,7 +25,7 @@ _TAG: Final = "Entitlements"
 def _entitlements(view: Resource) -> QuerySet[Entitlement]:
     rows = Entitlement.objects.filter(book=view.caller.book)
     rows = lookups.within(view.caller, rows, "customer")
-    return rows.select_related("feature", "customer__clock")
+    return rows.select_related("feature__meter__unit", "customer__clock")
 
 
 class Entitlements(Resource):
@@ -100,6 +100,29 @@ class EntitlementEnd(Resource):
         found = lookups.by_id(_entitlements(self), entitlement, "entitlement")
         at = clocks.now_of(found.customer, self.now)
         return self.answer(s.EntitlementOut, giving.end(entitlement=found, at=at))
+
+
+class EntitlementGrants(Resource):
+    """POST /entitlements/{entitlement}/grants"""
+
+    scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
+
+    @operation(
+        "add-entitlement-units",
+        summary="Add units on top of an allowance, once per key",
+        tag=_TAG,
+        path=["entitlement"],
+        body=s.UnitsIn,
+        answer=s.UnitsOut,
+        status=201,
+    )
+    @once()
+    def post(self, request: Request, entitlement: str) -> Response:
+        found = lookups.by_id(_entitlements(self), entitlement, "entitlement")
+        at = clocks.now_of(found.customer, self.now)
+        added = giving.add(entitlement=found, at=at, **self.body(s.UnitsIn))
+        return self.answer(s.UnitsOut, added, status=201)
 
 
 class CustomerEntitlements(Resource):

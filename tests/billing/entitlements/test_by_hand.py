@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 
 from billing.entitlements import giving
+from billing.entitlements.giving import NoAllowanceError
 from billing.models import Entitlement, Feature
-from ledger.errors import AlreadyExistsError, InvalidInputError
+from ledger.errors import AlreadyExistsError, IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset
 from tests import factories
 from tests.billing.entitlements.asking import World, left
@@ -235,3 +236,54 @@ def test_what_was_used_beyond_is_taken_off_the_next_period_or_forgiven(
 
     assert world.ask(expected, at=JULY).is_allowed
     assert left(world.ask(expected + 1, at=JULY), "entitlement")[0][2] == expected
+
+
+def add(world: World, given: Entitlement, amount: int = 50, **terms: object) -> CreditGrant:
+    wanted: dict[str, object] = {"entitlement": given, "key": "launch", "at": NOON, **terms}
+    return giving.add(amount=Decimal(amount), **wanted)  # type: ignore[arg-type]
+
+
+def test_units_are_added_on_top_once(world: World) -> None:
+    given = give(world, 100)
+
+    first = add(world, given)
+    assert add(world, given) == first
+
+    assert left(world.ask(150), "entitlement")[0][2] == 150
+    assert world.ask(151).reason == "usage_limit_reached"
+    with pytest.raises(IdempotencyConflictError):
+        add(world, given, 51)
+
+
+def test_units_on_top_outlive_the_period_and_are_used_last(world: World) -> None:
+    add(world, give(world, 100))
+    world.use(120)
+
+    assert world.ask(130, at=JULY).is_allowed
+    assert left(world.ask(131, at=JULY), "entitlement")[0][2] == 130
+
+
+def test_units_on_top_are_for_all_below_and_until_their_end(world: World) -> None:
+    add(world, give(world, 100), expires_at=NOON + HOUR)
+    team = factories.customer(parent=world.customer)
+
+    assert world.ask(150, customer=team).is_allowed
+    assert world.ask(101, customer=team, at=NOON + HOUR).reason == "usage_limit_reached"
+
+
+def test_units_on_top_first_cover_what_is_owed(world: World) -> None:
+    given = give(world, 100, preserves_overage=True)
+    world.use(130)
+
+    add(world, given)
+
+    assert left(world.ask(), "entitlement")[0][2] == 20
+
+
+@pytest.mark.parametrize("limit", [100, None])
+def test_nothing_is_added_to_what_has_no_allowance(world: World, limit: int | None) -> None:
+    given = give(world, limit)
+    ended = giving.end(entitlement=given, at=NOON)
+
+    with pytest.raises(NoAllowanceError):
+        add(world, given if limit is None else ended)

@@ -63,6 +63,34 @@ def test_the_same_request_gives_a_right_once(api: Api, world: World) -> None:
     assert code(api.post("entitlements", limit(world))) == (409, "already_exists")
 
 
+def test_units_are_added_on_top_by_finance(api: Api, world: World) -> None:
+    made = api.post("entitlements", limit(world)).json()
+    path, body = f"entitlements/{made['id']}/grants", {"key": "launch", "amount": "50"}
+
+    added = api.post(path, body)
+    again = api.post(path, body)
+    manager = Api(world.scene.book, scopes=["read", "manage"])
+
+    assert (added.status_code, added.json()["amount"], added.json()["expires_at"]) == (
+        201,
+        "50",
+        None,
+    )
+    assert again.json() == added.json()
+    [right] = api.get(f"customers/{world.customer.pk}/entitlements").json()["data"]
+    assert right["remaining"][0]["amount"] == "150"
+    assert code(manager.post(path, body)) == (403, "scope_missing")
+    assert code(api.post(path, body | {"amount": "51"})) == (409, "idempotency_conflict")
+
+
+def test_nothing_is_added_to_a_right_without_a_limit(api: Api, world: World) -> None:
+    made = api.post("entitlements", limit(world) | {"limit": None}).json()
+
+    refused = api.post(f"entitlements/{made['id']}/grants", {"key": "launch", "amount": "50"})
+
+    assert code(refused) == (409, "entitlement_without_allowance")
+
+
 def budget(world: World, **more: Any) -> dict[str, Any]:
     return {
         "key": "march",
