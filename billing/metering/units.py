@@ -73,11 +73,17 @@ class Usage(NamedTuple):
     labels: Labels
     at: datetime
     feature_key: str
+    before: Decimal = ZERO  # the quantity of the series until then
 
 
 @dataclass(slots=True, kw_only=True)
 class Burner:
-    """What one customer may burn of one meter's units, under lock."""
+    """
+    What one customer may burn of one meter's units, under lock.
+
+    What a series came to before anybody granted units of it is nobody's. Below zero, that much is
+    owed to what comes next: it burns nothing.
+    """
 
     burned_id: int  # the book's account for what usage took
     lots: Sequence[Lot]  # in burn order
@@ -92,23 +98,26 @@ class Burner:
         if len(counting) <= 1:
             wallets = {one.wallet_id for one in counting}
             lots = [lot for lot in self.lots if self._is_pack(lot) or lot.wallet_id in wallets]
-            given = self._allocated(lots, usage.change, usage)
             whose = counting[0] if counting else None
-            return _noted(stacks, whose, given, subtract(usage.change, _sum(given)))
+            due = _less_owed(usage, _stack(stacks, whose.name if whose else _PACKS, usage))
+            given = self._allocated(lots, due, usage)
+            return _noted(stacks, whose, given, subtract(due, _sum(given)))
         return self._burned_apart(counting, usage, stacks)
 
     def _burned_apart(
         self, counting: Sequence[Allowance], usage: Usage, stacks: Stacks
     ) -> list[Part]:
         """Have each allowance count a change by itself, and packs what falls shortest."""
+        due = {one: _less_owed(usage, _stack(stacks, one.name, usage)) for one in counting}
         given = {
             one: self._allocated(
-                [lot for lot in self.lots if lot.wallet_id == one.wallet_id], usage.change, usage
+                [lot for lot in self.lots if lot.wallet_id == one.wallet_id], due[one], usage
             )
             for one in counting
         }
-        short = {one: subtract(usage.change, _sum(parts)) for one, parts in given.items()}
+        short = {one: subtract(due[one], _sum(parts)) for one, parts in given.items()}
         most = max(short.values())
+        _stack(stacks, _PACKS, usage)
         packs = self._allocated([lot for lot in self.lots if self._is_pack(lot)], most, usage)
         covered = _sum(packs)
         moved: list[Part] = []
@@ -128,10 +137,15 @@ class Burner:
         """
         counting = self._counting(usage)
         names = [one.name for one in counting] or [_PACKS]
-        popped = {name: _popped(stacks, name, usage.change, own) for name in names}
+        popped = {}
+        for name in names:
+            takings = _stack(stacks, name, usage)
+            popped[name], rest = _popped(takings, usage.change, own)
+            if rest:
+                takings.push(NOBODY, -rest)
         if len(counting) > 1:
             bought = max(_sum(part for part in one if not part[0]) for one in popped.values())
-            popped[_PACKS] = _popped(stacks, _PACKS, bought, own)
+            popped[_PACKS], _ = _popped(_stack(stacks, _PACKS, usage), bought, own)
         parts = [part for one in popped.values() for part in one if part[0] != NOBODY]
         for account_id, amount in parts:
             if lot := self.known.get(account_id):
@@ -201,6 +215,24 @@ def _sold(feature: Feature) -> Sold:
     return Sold(feature.key, filters.compiled(feature.filters, dimensions_of(feature.meter)))
 
 
+def _stack(stacks: Stacks, name: str, usage: Usage) -> Takings:
+    """Return who gave what; what came before anybody was asked is nobody's."""
+    takings = stacks.get(name)
+    if takings is None:
+        takings = stacks[name] = Takings()
+        if usage.before:
+            takings.push(NOBODY, usage.before)
+    return takings
+
+
+def _less_owed(usage: Usage, takings: Takings) -> Decimal:
+    """Return what is to be burned of a change: what a series below zero was short of is not."""
+    again = min(usage.change, takings.owed_to(NOBODY))
+    if again:
+        takings.push(NOBODY, again)
+    return subtract(usage.change, again)
+
+
 def _noted(
     stacks: Stacks, whose: Allowance | None, given: Sequence[Part], rest: Decimal
 ) -> list[Part]:
@@ -208,25 +240,24 @@ def _noted(
     parts = list(given)
     if rest:
         parts.append((whose.overdraft_id if whose is not None else NOBODY, rest))
-    if parts:
-        takings = stacks.setdefault(_PACKS if whose is None else whose.name, Takings())
-        for account_id, amount in parts:
-            takings.push(account_id, amount)
+    takings = stacks[_PACKS if whose is None else whose.name]
+    for account_id, amount in parts:
+        takings.push(account_id, amount)
     return [part for part in parts if part[0] != NOBODY]
 
 
-def _popped(stacks: Stacks, name: str, amount: Decimal, own: Sequence[Part] | None) -> list[Part]:
-    takings = stacks.get(name)
-    if takings is None or not amount:
-        return []
+def _popped(
+    takings: Takings, amount: Decimal, own: Sequence[Part] | None
+) -> tuple[list[Part], Decimal]:
+    """Take an amount from who gave it; return the parts, and what nobody had given."""
     parts: list[Part] = []
     if own is not None:
         wanted = [*burndown.give_back(own, amount), (NOBODY, amount)]
         for account_id, part in wanted:
             found = takings.remove(account_id, min(part, subtract(amount, _sum(parts))))
             parts += [(account_id, found)] if found else []
-    popped, _ = takings.pop(subtract(amount, _sum(parts)))
-    return parts + popped
+    popped, rest = takings.pop(subtract(amount, _sum(parts)))
+    return parts + popped, rest
 
 
 def _sum(parts: Iterable[Part]) -> Decimal:

@@ -274,6 +274,29 @@ def test_usage_mapped_late_burns_as_well(scene):
     assert verified() == []
 
 
+def test_a_series_below_zero_burns_nothing_until_it_is_above(scene):
+    scene.meter(price=None)
+    units = pack(scene, 10)
+
+    scene.send(event(-3))
+    assert left(units) == 10
+    scene.send(event(5))
+    assert left(units) == 8
+    verified()
+
+
+def test_a_void_of_usage_from_before_the_grant_makes_no_later_usage_free(scene):
+    scene.meter(price=None)
+    scene.send(event(5, id="before"))
+    units = pack(scene, 10)
+
+    scene.void("before")
+    scene.send(event(2))
+
+    assert left(units) == 8
+    verified()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_usage_without_granted_units_costs_no_query_more(scene):
     def queries():
