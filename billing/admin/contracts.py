@@ -95,7 +95,6 @@ class ContractAdmin(Listing):
         form=ContractForm,
         run=_create,
     )
-    change_form_template = "admin/billing/drawn.html"
     fields = (
         ("customer_link", "key", "name"),
         ("asset", "committed", "covers"),

@@ -52,7 +52,6 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Subscription)
 class SubscriptionAdmin(Listing):
     adding = subscription_operations.CREATE
-    change_form_template = "admin/billing/drawn.html"
     fields = (
         ("customer_link", "plan", "status"),
         ("key", "name", "asset"),

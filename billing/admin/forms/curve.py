@@ -16,7 +16,8 @@ from billing.rating.events import CostMultiple
 from billing.rating.package import Package
 from billing.rating.rated import Rated
 from billing.rating.tiers import Graduated, Volume
-from ledger.money import MAX_DIGITS, ONE, ZERO, add, multiply, subtract, text
+from ledger.admin.charts import nice
+from ledger.money import MAX_DIGITS, ONE, ZERO, add, multiply, subtract
 
 # Where to look may be rounded; what is found there is exact.
 _ROUGH: Final = Context(prec=2 * MAX_DIGITS)
@@ -25,7 +26,6 @@ _MOST_STEPS: Final = 60  # drawn one by one
 _MOST_DOUBLINGS: Final = 80
 _USUAL: Final = Decimal(100)  # how far to draw where nothing happens
 _ROOM: Final = Decimal("1.3")  # of the last thing that happens
-_NICE: Final = tuple(map(Decimal, ("1", "1.5", "2", "2.5", "3", "4", "5", "6", "8", "10")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,18 +189,6 @@ def _cost(rated: Rated, quantity: Decimal, scale: int, sample: Sample) -> Decima
 def _grid(end: Decimal, quantum: Decimal) -> Iterator[Decimal]:
     for place in range(1, _GRID):
         yield _floor(_ROUGH.divide(multiply(end, Decimal(place)), Decimal(_GRID)), quantum)
-
-
-def nice(value: Decimal) -> Decimal:
-    """
-    Round up to a number that is easy to read.
-
-    >>> nice(Decimal(1300)), nice(Decimal("0.07"))
-    (Decimal('1500'), Decimal('0.08'))
-    """
-    unit = ONE.scaleb(value.adjusted())
-    found = next(size for factor in _NICE if (size := multiply(factor, unit)) >= value)
-    return Decimal(text(found))
 
 
 def _floor(value: Decimal, quantum: Decimal) -> Decimal:
