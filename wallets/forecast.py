@@ -34,6 +34,14 @@ class Forecast:
     days: Fraction  # how much time the pace is taken from
     burn_per_day: Decimal
     runs_out_at: datetime | None  # at this pace; none: not within a hundred years
+    course: Sequence[Left]  # from now until then, or until nothing changes but by the pace
+
+
+class Left(NamedTuple):
+    """What is left at an instant, available or pending; in between it falls evenly."""
+
+    at: datetime
+    amount: Decimal
 
 
 def of_wallets(
@@ -60,19 +68,19 @@ def of_wallets(
         elapsed = max(Fraction((at - max(since, first)) // _MICROSECOND, _PER_DAY), Fraction(1))
         burnt = Fraction(by_day.total(used[lot.account_id] for lot in own))
         pace = max(burnt / elapsed, Fraction(0))
+        rests = [_Rest.of(lot, figures[lot.grant_id]) for lot in own]
         found[wallet_id] = Forecast(
             available=whole.available,
             pending=whole.pending,
             days=elapsed,
             burn_per_day=_rounded(pace),
-            runs_out_at=runs_out(
-                [_Left.of(lot, figures[lot.grant_id]) for lot in own], pace=pace, at=at
-            ),
+            runs_out_at=(course := Course.of(rests, pace=pace, at=at)).ends_at,
+            course=[Left(when, _rounded(amount)) for when, amount in course.points],
         )
     return found
 
 
-class _Left(NamedTuple):
+class _Rest(NamedTuple):
     """What is left in a lot, and when it may be used."""
 
     amount: Fraction
@@ -80,49 +88,73 @@ class _Left(NamedTuple):
     ends_at: datetime | None
 
     @classmethod
-    def of(cls, lot: Lot, figures: summary.Figures) -> _Left:
+    def of(cls, lot: Lot, figures: summary.Figures) -> _Rest:
         amount = Fraction(figures.available) + Fraction(figures.pending)
         return cls(amount, lot.effective_at, lot.expires_at)
 
 
-def runs_out(lots: Sequence[_Left], *, pace: Fraction, at: datetime) -> datetime | None:
+class Course(NamedTuple):
     """
-    Return when nothing is left to be used, at a pace per day; what ends first is used first.
+    How credit goes at a pace per day, until nothing is left to be used; what ends first goes first.
 
     >>> from datetime import UTC
     >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
-    >>> lots = [_Left(Fraction(10), noon, None), _Left(Fraction(9), noon, noon + timedelta(days=1))]
-    >>> runs_out(lots, pace=Fraction(5), at=noon).day  # 5 of the 9 by the 2nd, 10 until the 4th
+    >>> lots = [_Rest(Fraction(10), noon, None), _Rest(Fraction(9), noon, noon + timedelta(days=1))]
+    >>> course = Course.of(lots, pace=Fraction(5), at=noon)
+    >>> [(when.day, int(left)) for when, left in course.points]  # 4 of the 9 expire on the 2nd
+    [(1, 19), (2, 14), (2, 10), (4, 0)]
+    >>> course.ends_at.day
     4
     """
-    rest = dict(enumerate(lots))
-    now = at
-    while now - at < _LONGEST:
-        rest = {n: lot for n, lot in rest.items() if lot.amount > 0 and not _is_over(lot, now)}
-        alive = [n for n, lot in rest.items() if lot.starts_at <= now]
-        if not alive:
-            return now
-        following = min(_changes(rest.values(), now), default=None)
-        whole = sum((rest[n].amount for n in alive), Fraction(0))
-        if pace and (following is None or whole <= pace * _days(following - now)):
-            lasts = whole / pace
-            return now + _span(lasts) if lasts < _LONGEST.days else None
-        if following is None:
-            return None
-        burnt = pace * _days(following - now)
-        for n in sorted(alive, key=lambda n: (rest[n].ends_at is None, rest[n].ends_at or now)):
-            part = min(burnt, rest[n].amount)
-            rest[n] = rest[n]._replace(amount=rest[n].amount - part)
-            burnt -= part
-        now = following
-    return None
+
+    points: list[tuple[datetime, Fraction]]
+    ends_at: datetime | None  # none: not within a hundred years
+
+    @classmethod
+    def of(cls, lots: Sequence[_Rest], *, pace: Fraction, at: datetime) -> Course:
+        course, now = cls([], None), at
+        rest = dict(enumerate(lots))
+        while now - at < _LONGEST:
+            rest = {n: lot for n, lot in rest.items() if lot.amount > 0 and not _is_over(lot, now)}
+            course.note(now, rest.values())
+            alive = [n for n, lot in rest.items() if lot.starts_at <= now]
+            if not alive:
+                return course._replace(ends_at=now)
+            following = min(_changes(rest.values(), now), default=None)
+            whole = sum((rest[n].amount for n in alive), Fraction(0))
+            if pace and (following is None or whole <= pace * _days(following - now)):
+                return course._last(now, whole / pace, burnt=whole)
+            if following is None:
+                return course
+            burnt = pace * _days(following - now)
+            for n in sorted(alive, key=lambda n: (rest[n].ends_at is None, rest[n].ends_at or now)):
+                part = min(burnt, rest[n].amount)
+                rest[n] = rest[n]._replace(amount=rest[n].amount - part)
+                burnt -= part
+            now = following
+            course.note(now, rest.values())
+        return course
+
+    def note(self, now: datetime, rest: Iterable[_Rest]) -> None:
+        """Note what is left at an instant; again, where it falls at once."""
+        point = (now, sum((lot.amount for lot in rest), Fraction(0)))
+        if point not in self.points[-1:]:
+            self.points.append(point)
+
+    def _last(self, now: datetime, lasts: Fraction, *, burnt: Fraction) -> Course:
+        """Go on to where all that may be used by then is."""
+        if lasts >= _LONGEST.days:
+            return self
+        ends_at = now + _span(lasts)
+        self.points.append((ends_at, self.points[-1][1] - burnt))
+        return self._replace(ends_at=ends_at)
 
 
-def _is_over(lot: _Left, now: datetime) -> bool:
+def _is_over(lot: _Rest, now: datetime) -> bool:
     return lot.ends_at is not None and lot.ends_at <= now
 
 
-def _changes(lots: Iterable[_Left], now: datetime) -> Iterator[datetime]:
+def _changes(lots: Iterable[_Rest], now: datetime) -> Iterator[datetime]:
     """Yield when lots begin and end from now on."""
     for lot in lots:
         if lot.starts_at > now:
