@@ -47,10 +47,11 @@ def submit(
     """
     Do a change of credit at once or, if it is large, ask for a second person.
 
-    ``grant``: wallet, amount, and perhaps funding, priority, expires_at, feature_keys, name;
-    ``adjust``: grant, amount; ``void``: grant; ``transfer``: source, target, amount and perhaps
-    grant; ``confirm``: top_up, payment_key. Rows by id, amounts as text. A change that is done
-    at once is done once per ``key``.
+    ``grant``: wallet, amount, and perhaps funding, priority, effective_at, expires_at,
+    feature_keys, cost_basis, name; ``schedule``: wallet, amount, cadence, starts_at, and perhaps
+    what else ``schedules.create`` takes; ``adjust``: grant, amount; ``void``: grant; ``transfer``:
+    source, target, amount and perhaps grant; ``confirm``: top_up, payment_key. Rows by id,
+    amounts and instants as text. It is asked for, and done, once per ``key``.
 
     Raises:
         InvalidInputError: an unknown operation, no reason, or arguments that cannot be read.
@@ -58,20 +59,23 @@ def submit(
         DomainError: what the operation itself raises.
     """
     reason = inputs.name("reason", reason, longest=500)
+    key = inputs.key("key", key)
     order = read(book, operation, arguments, at)
-    if is_needed(asset=order.asset, amount=order.amount):
+    if not is_needed(asset=order.asset, amount=order.amount):
+        return Submitted(order.run(Act(key, reason, at, by.get_username())), None)
+    asked = {"operation": operation, "arguments": {**arguments, "key": key}}
+    approval = Approval.objects.filter(book=book, state=State.WAITING, **asked).first()
+    if approval is None:
         approval = Approval.objects.create(
             book=book,
-            operation=operation,
-            arguments=dict(arguments),
             asset=order.asset,
             amount=abs(order.amount),
             reason=reason,
             asked_by=by,
             asked_at=at,
+            **asked,
         )
-        return Submitted("", approval)
-    return Submitted(order.run(Act(inputs.key("key", key), reason, at, by.get_username())), None)
+    return Submitted("", approval)
 
 
 def approve(*, approval: Approval, by: User, at: datetime) -> Approval:
@@ -88,7 +92,8 @@ def approve(*, approval: Approval, by: User, at: datetime) -> Approval:
             return approval
         _check(approval, by)
         order = read(approval.book, approval.operation, approval.arguments, at)
-        act = Act(f"approval:{approval.pk}", approval.reason, at, by.get_username())
+        key = approval.arguments.get("key") or f"approval:{approval.pk}"
+        act = Act(key, approval.reason, at, by.get_username())
         approval.outcome = order.run(act)
         return _decide(approval, State.APPROVED, by, at)
 

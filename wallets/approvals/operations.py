@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from ledger import inputs
 from ledger.errors import InvalidInputError, NotFoundError
 from ledger.models import Asset, Book
-from wallets import adjustments, grants, summary, topups, transfers
+from wallets import adjustments, grants, schedules, summary, topups, transfers
 from wallets.models import CreditGrant, TopUp, Wallet
 
 Arguments = Mapping[str, Any]
@@ -37,8 +37,7 @@ class Order(NamedTuple):
 
 def _grant(book: Book, arguments: Arguments, at: datetime) -> Order:
     wallet, amount = _wallet(book, arguments, "wallet"), _amount(arguments)
-    expires_at = _instant(arguments, "expires_at")
-    terms = {name: arguments[name] for name in ("funding", "priority", "name") if name in arguments}
+    terms = _terms(arguments, ("effective_at", "expires_at"), ("cost_basis",))
 
     def run(act: Act) -> str:
         made = grants.issue(
@@ -46,12 +45,29 @@ def _grant(book: Book, arguments: Arguments, at: datetime) -> Order:
             key=act.key,
             amount=amount,
             at=act.at,
-            expires_at=expires_at,
-            feature_keys=arguments.get("feature_keys", ()),
             reason=act.reason,
             **terms,
         )
         return f"grant {made.pk}"
+
+    return Order(wallet.asset, amount, run)
+
+
+def _schedule(book: Book, arguments: Arguments, at: datetime) -> Order:
+    wallet, amount = _wallet(book, arguments, "wallet"), _amount(arguments)
+    terms = _terms(
+        arguments,
+        ("starts_at", "ends_at", "anchor"),
+        ("cost_basis", "rollover_minimum", "rollover_maximum"),
+        ("cadence", "time_zone", "lifetime"),
+    )
+    for name in ("cadence", "starts_at"):
+        if name not in terms:
+            raise InvalidInputError(field=name, value=None, remedy="say when credit comes")
+
+    def run(act: Act) -> str:
+        made = schedules.create(wallet=wallet, key=act.key, amount=amount, at=act.at, **terms)
+        return f"schedule {made.pk}"
 
     return Order(wallet.asset, amount, run)
 
@@ -117,6 +133,7 @@ def _confirm(book: Book, arguments: Arguments, at: datetime) -> Order:
 
 OPERATIONS: Final[Mapping[str, Callable[[Book, Arguments, datetime], Order]]] = {
     "grant": _grant,
+    "schedule": _schedule,
     "adjust": _adjust,
     "void": _void,
     "transfer": _transfer,
@@ -133,6 +150,19 @@ def read(book: Book, operation: str, arguments: Arguments, at: datetime) -> Orde
         NotFoundError: the book has nothing of that id.
     """
     return OPERATIONS[inputs.choice("operation", operation, OPERATIONS)](book, arguments, at)
+
+
+def _terms(
+    arguments: Arguments,
+    instants: Collection[str],
+    numbers: Collection[str],
+    words: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the terms that are given: those of all credit, and these."""
+    plain = (*words, "funding", "priority", "feature_keys", "name")
+    terms = {name: arguments[name] for name in plain if name in arguments}
+    terms |= {name: _instant(arguments, name) for name in instants if arguments.get(name)}
+    return terms | {name: _amount(arguments, name) for name in numbers if arguments.get(name)}
 
 
 def _wallet(book: Book, arguments: Arguments, name: str) -> Wallet:
@@ -158,14 +188,14 @@ def _number(arguments: Arguments, name: str) -> int:
     return int(str(value))
 
 
-def _amount(arguments: Arguments) -> Decimal:
-    value = arguments.get("amount")
+def _amount(arguments: Arguments, name: str = "amount") -> Decimal:
+    value = arguments.get(name)
     try:
         amount = Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
         amount = None
     if amount is None or not amount.is_finite():
-        raise InvalidInputError(field="amount", value=value, remedy="write an amount, like '12.50'")
+        raise InvalidInputError(field=name, value=value, remedy="write an amount, like '12.50'")
     return amount
 
 
