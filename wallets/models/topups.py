@@ -142,7 +142,10 @@ class TopUp(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("confirm_topup", "Can confirm the payment of a top-up")]
+        permissions = [
+            ("confirm_topup", "Can confirm the payment of a top-up"),
+            ("refund_topup", "Can refund a top-up"),
+        ]
         indexes = [
             models.Index(
                 fields=["created_at"],

@@ -81,7 +81,11 @@ class CreditGrant(models.Model):
 
     class Meta:
         ordering = ["id"]
-        permissions = [("void_creditgrant", "Can void a credit grant")]
+        permissions = [
+            ("adjust_creditgrant", "Can adjust a credit grant"),
+            ("transfer_creditgrant", "Can transfer credit to another wallet"),
+            ("void_creditgrant", "Can void a credit grant"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["wallet", "key"], name="wallets_grant_key"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="wallets_grant_amount_positive"),
