@@ -274,7 +274,7 @@ def _post(
             book=book,
             numbered=numbered,
             owners=owners,
-            moved=recording.moved_by(arriving),
+            moved=writing.moved_by(arriving),
             received_at=at,
         )
         unpriced_models.note(book_id=book.pk, items=arriving)

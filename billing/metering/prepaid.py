@@ -3,16 +3,15 @@ Captures that wait for usage: their events are paid from what was captured, and 
 
 An event that is named goes first to what its capture took: that returns to where it came from and
 pays from exactly there, so that a correction finds the lots. After the last one the rest returns.
+What returns is dated by the capture if that is later than the event, and booked in that month.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from billing.metering.attribution import Item
 from billing.metering.funding import Purse
@@ -22,7 +21,6 @@ from ledger import bulk
 from ledger.ids import asset_of
 from ledger.money import subtract
 from ledger.moves import Move
-from ledger.periods import month_of
 from wallets.holds import captures
 from wallets.holds.captures import Awaited, Name
 
@@ -32,6 +30,7 @@ class Prepaid:
     """The events of a batch that captures wait for, under the locks of their customers."""
 
     by_event: Mapping[int, tuple[Name, Awaited]] = field(default_factory=dict)
+    back: list[Move] = field(default_factory=list)  # what returns to where it was taken
 
     def __bool__(self) -> bool:
         return bool(self.by_event)
@@ -42,16 +41,23 @@ class Prepaid:
         waiting = dict(self.by_event.values())
         return captures.accounts(waiting, waiting)
 
-    def arrive(self, event_id: int, at: datetime, purse: Purse) -> list[Move]:
-        """Note that an event has come and is paid; return the moves of the rest after the last."""
+    def arrive(self, event_id: int, at: datetime, purse: Purse) -> None:
+        """Note that an event has come and is paid; after the last one the rest returns."""
         if event_id not in self.by_event:
-            return []
+            return
         name, one = self.by_event[event_id]
         one.arrive(name)
         rest = one.rest()
         for account_id, part in rest:
             purse.restore(account_id, part)
-        return _back(one, rest, event_id, at)
+        self.give_back(one, rest, event_id, at)
+
+    def give_back(self, one: Awaited, parts: Iterable[Part], event_id: int, at: datetime) -> None:
+        """Note that parts of what was captured return, for an event that happened at an instant."""
+        since = one.since(at)
+        self.back += [
+            Move(one.account_id, account_id, part, since, event_id) for account_id, part in parts
+        ]
 
     def settle(self, *, at: datetime) -> None:
         """Write down what has come."""
@@ -97,25 +103,13 @@ def pay(item: Item, due: Decimal, prepaid: Prepaid) -> list[Part]:
     if one is None or asset_of(one.account_id) != of.asset_id:
         return []
     parts = one.pay(subtract(due, min(due, of.accrual.takings.owing)))
-    of.moves.extend(_back(one, parts, item.event_id, item.at))
+    prepaid.give_back(one, parts, item.event_id, item.at)
     return parts
 
 
-def arrive_unmetered(
-    prepaid: Prepaid,
-    numbered: Mapping[int, Measured],
-    purse: Purse,
-    zone: str,
-    moves: defaultdict[datetime, list[Move]],
-) -> None:
+def arrive_unmetered(prepaid: Prepaid, numbered: Mapping[int, Measured], purse: Purse) -> None:
     """Note that events have come which no meter counts: they cost nothing."""
     for event_id in prepaid.by_event:
         measured = numbered[event_id]
         if not measured.measures:
-            month = month_of(measured.occurred_at, ZoneInfo(zone)).starts_at
-            moves[month].extend(prepaid.arrive(event_id, measured.occurred_at, purse))
-
-
-def _back(one: Awaited, parts: Iterable[Part], event_id: int, at: datetime) -> list[Move]:
-    since = one.since(at)
-    return [Move(one.account_id, account_id, part, since, event_id) for account_id, part in parts]
+            prepaid.arrive(event_id, measured.occurred_at, purse)

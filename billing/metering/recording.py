@@ -17,6 +17,7 @@ from itertools import groupby
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from billing import rechecking
 from billing.budgets import using
@@ -48,11 +49,11 @@ from ledger.ids import is_house
 from ledger.models import Book
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move, Posting
+from ledger.periods import month_of
 from wallets import watches
 from wallets.burndown import BURN_ORDER_VERSION
 
 _NOTHING: Final[Mapping[int, Measured]] = MappingProxyType({})
-_MOVES_A_POSTING: Final = bulk.MAX_MOVES - 1024  # leaves room for credit that is reclaimed
 _UNDER_WAY: Final = timedelta(hours=1)  # no batch takes longer to be written, nor is a clock off so
 
 
@@ -70,6 +71,14 @@ class Work:
     leaving_id: int = 0  # the event that is taken back
     prepaid: Prepaid = field(default_factory=Prepaid)  # the events that captures wait for
     moves: defaultdict[datetime, list[Move]] = field(default_factory=lambda: defaultdict(list))
+
+    def apart(self, zone: ZoneInfo) -> dict[datetime, list[Move]]:
+        """Return the moves that are not dated as their usage is, by the month they belong to."""
+        found: defaultdict[datetime, list[Move]] = defaultdict(list)
+        for move in [*self.purse.reclaims(), *self.prepaid.back]:
+            assert move.effective_at is not None, "they are dated by themselves"
+            found[month_of(move.effective_at, zone).starts_at].append(move)
+        return found
 
     def touch_watched(self) -> None:
         """Have the wallets looked at whose lots move, where somebody watches them."""
@@ -118,7 +127,7 @@ def record(
     )
     apply_all(items, work)
     if work.prepaid:
-        prepaid.arrive_unmetered(work.prepaid, numbered, work.purse, catalogue.zone, work.moves)
+        prepaid.arrive_unmetered(work.prepaid, numbered, work.purse)
     digest = writing.digest_of(numbered)
     posted = post(book=book, key=f"usage:{batch_id}", kind="usage", work=work, evidence=digest)
     accruals.save(work.accruals.values())
@@ -134,7 +143,7 @@ def record(
         book=book,
         numbered=numbered,
         owners=owners,
-        moved=moved_by(items),
+        moved=writing.moved_by(items),
         received_at=received_at,
     )
     if catalogue.costs is not None and catalogue.costs.looks_up_models:
@@ -288,7 +297,7 @@ def _apply_prepaid(items: Iterable[Item], work: Work) -> None:
     for event_id, readings in groupby(items, key=attrgetter("event_id")):
         for item in readings:
             apply(item, work)
-        item.of.moves.extend(work.prepaid.arrive(event_id, item.at, work.purse))
+        work.prepaid.arrive(event_id, item.at, work.purse)
 
 
 def apply(item: Item, work: Work) -> None:
@@ -345,34 +354,25 @@ def post(
     *, book: Book, key: str, kind: str, work: Work, evidence: bytes | None = None
 ) -> list[int]:
     """Post the moves of a batch, a transaction a month, and return the transactions' ids."""
-    reclaimed = work.purse.reclaims()
+    for month, moves in work.apart(ZoneInfo(book.time_zone)).items():
+        work.moves[month][:0] = moves
     postings = []
     for month, moves in sorted(work.moves.items()):
-        for start in range(0, len(moves), _MOVES_A_POSTING):
-            part = moves[start : start + _MOVES_A_POSTING]
+        for start in range(0, len(moves), bulk.MAX_MOVES):
+            part = moves[start : start + bulk.MAX_MOVES]
             postings.append(
                 Posting(
                     book_id=book.pk,
                     kind=kind,
                     key=f"{key}:{month:%Y-%m}:{start}",
                     effective_at=max(move.effective_at or month for move in part),
-                    moves=[*reclaimed, *part],
+                    moves=part,
                     metadata={"burn_order": BURN_ORDER_VERSION},
                     evidence=evidence,
                     content=evidence,
                 )
             )
-            reclaimed = []
     return [posted.transaction_id for posted in bulk.post(postings=postings)] if postings else []
-
-
-def moved_by(items: Iterable[Item]) -> dict[int, str]:
-    """List the accruals that each event moved, by commas."""
-    moved: dict[int, str] = {}
-    for item in items:
-        event_id, number = item.event_id, item.of.accrual.id
-        moved[event_id] = f"{moved[event_id]},{number}" if event_id in moved else str(number)
-    return moved
 
 
 def _settle(item: Item, due: Decimal, work: Work) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from django.db import connection
 
 from billing.budgets.using import LOCK
+from billing.metering.attribution import Item
 from billing.metering.measuring import Measured
 from billing.models import UsageBatch
 from ledger.models import Book
@@ -76,6 +77,15 @@ def write_events(
         cursor.copy(_COPY_EVENTS) as copy,
     ):
         copy.write("".join(lines))
+
+
+def moved_by(items: Iterable[Item]) -> dict[int, str]:
+    """List the accruals that each event moved, by commas."""
+    moved: dict[int, str] = {}
+    for item in items:
+        event_id, number = item.event_id, item.of.accrual.id
+        moved[event_id] = f"{moved[event_id]},{number}" if event_id in moved else str(number)
+    return moved
 
 
 _COPY_EVENTS: Final = (

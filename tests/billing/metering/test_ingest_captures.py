@@ -6,8 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ledger import closing
+from ledger.models import Entry, Period, Transaction
 from tests.billing.metering.test_ingest_terms import sound
-from tests.billing.scene import HOUR, event, left, left_in, new_scene
+from tests.billing.scene import DAY, HOUR, event, left, left_in, new_scene
 from tests.factories import NOON
 from tests.wallets.holds.setting_aside import capture, hold, standing_on
 from wallets import checks
@@ -126,6 +128,46 @@ def test_usage_of_another_asset_leaves_what_was_captured(scene):
     scene.send(event(12, id="a"))
 
     assert (left(lot), waiting(scene)) == (58, 30)
+    assert verified() == []
+
+
+NEXT_MONTH = NOON + 20 * DAY
+
+
+def strays():
+    """Return the entries whose date lies in another month than their transaction is booked in."""
+    months = {one.pk: one.period for one in Transaction.objects.select_related("period")}
+    dated = [(entry, months[entry.transaction_id]) for entry in Entry.objects.all()]
+    return [
+        entry
+        for entry, booked in dated
+        if not booked.starts_at <= entry.effective_at < booked.ends_at
+    ]
+
+
+def test_a_capture_of_the_next_month_gives_back_in_its_month(scene):
+    lot = scene.grant(100)
+    late = hold(scene.customer, 50, at=NEXT_MONTH)
+    capture(late, 30, events=named("a"), at=NEXT_MONTH)
+
+    scene.send(event(12, id="a"), at=NEXT_MONTH)
+
+    assert (left(lot), waiting(scene), strays()) == (88, 0, [])
+    assert verified() == []
+
+
+def test_a_capture_whose_events_month_was_closed_gives_back_in_its_own(scene):
+    lot = scene.grant(100)
+    late = hold(scene.customer, 50, at=NEXT_MONTH)
+    capture(late, 30, events=named("a"), at=NEXT_MONTH)
+    scene.send(event(5))
+    for month in Period.objects.filter(starts_at__lte=NOON).order_by("starts_at"):
+        closing.close(period=month, at=NEXT_MONTH)
+
+    scene.send(event(12, id="a"), at=NEXT_MONTH)
+
+    assert (left(lot), waiting(scene)) == (83, 0)
+    assert [entry.effective_at for entry in strays()] == [NOON, NOON]  # its unit and its price
     assert verified() == []
 
 
