@@ -2,7 +2,9 @@
 
 import atexit
 import contextlib
+import fcntl
 import functools
+import hashlib
 import os
 import shutil
 import signal
@@ -21,6 +23,7 @@ from ledger.config.embedded.account import server_account
 from tests.polling import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / ".pytest_cache" / "prepared"  # a migrated installation, for the runs to come
 LEFT_OUT = ("PYTEST_", "METERBOOK_", "DATABASE_", "CELERY_", "MB_", "DJANGO_", "SECRET_KEY")
 
 
@@ -34,6 +37,22 @@ def manage(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]
     """Run a command to its end."""
     command = [sys.executable, "manage.py", *words]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def manage_each(*commands: tuple[str, ...], env: dict[str, str]) -> list[str]:
+    """Run several commands in one process, and return the lines that they write."""
+    calls = "; ".join(f"call_command(*{words!r})" for words in commands)
+    setup = "import django; django.setup(); from django.core.management import call_command"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{setup}; {calls}"],
+        cwd=ROOT,
+        env={"DJANGO_SETTINGS_MODULE": "ledger.config.settings", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 @contextlib.contextmanager
@@ -80,12 +99,51 @@ def own_home() -> Iterator[embedded.Home]:
     """Lend an installation whose cluster is a copy of one that was made before: that is quicker."""
     with empty_home() as home:
         home.prepare()
-        made = _made_before()
-        for password in made.root.glob("*.password"):
-            shutil.copy(password, home.root)
-        shutil.copytree(made.data, home.data)
-        server_account().own(home.data)
+        _copy(_made_before(), to=home)
         yield home
+
+
+@contextlib.contextmanager
+def prepared_home() -> Iterator[embedded.Home]:
+    """Lend a prepared installation: a copy of one that is kept until migrations change."""
+    with empty_home() as home:
+        home.prepare()
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with (KEPT / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            kept = embedded.Home(KEPT / _state_of_migrations())
+            if not kept.root.exists():
+                _keep_prepared(kept.root)
+            _copy(kept, to=home)
+        yield home
+
+
+def _copy(made: embedded.Home, *, to: embedded.Home) -> None:
+    for password in made.root.glob("*.password"):
+        shutil.copy(password, to.root)
+    shutil.copytree(made.data, to.data)
+    server_account().own(to.data)
+
+
+def _state_of_migrations() -> str:
+    """Name what the migrations say, and the packages that they run with."""
+    said = hashlib.blake2b((ROOT / "constraints.txt").read_bytes(), digest_size=12)
+    for file in sorted(ROOT.glob("*/migrations/*.*")):
+        said.update(file.name.encode())
+        said.update(file.read_bytes())
+    return said.hexdigest()
+
+
+def _keep_prepared(folder: Path) -> None:
+    for old in KEPT.glob("*/"):
+        shutil.rmtree(old)
+    with own_home() as home:
+        prepared = manage("prepare", "--no-static", env=environment(METERBOOK_HOME=str(home.root)))
+        assert prepared.returncode == 0, prepared.stderr
+        embedded.stop(home)
+        draft = folder.with_suffix(".draft")
+        shutil.copytree(home.root, draft, ignore=shutil.ignore_patterns("lock"))
+        draft.rename(folder)
 
 
 @functools.cache

@@ -36,15 +36,13 @@ class Installation:
 
 @pytest.fixture
 def installation() -> Iterator[Installation]:
-    with processes.own_home() as home:
+    with processes.prepared_home() as home:
         env = processes.environment(
             METERBOOK_HOME=str(home.root),
             DJANGO_SETTINGS_MODULE="ledger.config.settings",
             PYTHONPATH=str(processes.ROOT),
         )
         folder = home.root.parent
-        prepared = processes.manage("prepare", "--no-static", env=env)
-        assert prepared.returncode == 0, prepared.stderr
         with processes.running("-m", "tests.concurrency.crashing", str(folder), env=env) as seeding:
             assert seeding.wait(timeout=60) == 0
         yield Installation(home, env, [str(folder / f"usage{n}.ndjson") for n in range(FILES)])
@@ -58,7 +56,7 @@ def crash(installation: Installation, file: str, victim: str) -> bool:
     """
     before = installation.taken()
     with processes.running("manage.py", "ingest", file, env=installation.env) as ingesting:
-        eventually(lambda: installation.taken() > before)
+        eventually(lambda: installation.taken() > before, seconds=90)
         if victim == "server":
             processes.kill_server(installation.home)
         else:

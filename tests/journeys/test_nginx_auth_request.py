@@ -109,22 +109,16 @@ class Front:
 @pytest.fixture(scope="module")
 def meterbook() -> Iterator[Meterbook]:
     """A Meterbook that sells calls at a dollar each."""
-    with processes.own_home() as home:
+    with processes.prepared_home() as home:
         env = processes.environment(METERBOOK_HOME=str(home.root))
-
-        def manage(*words: str) -> str:
-            done = processes.manage(*words, env=env)
-            assert done.returncode == 0, done.stderr
-            return done.stdout.strip()
-
-        manage("prepare", "--no-static")
-        manage("create_book", "books")
         scopes = [word for one in ("ingest", "read", "manage") for word in ("--scope", one)]
-        made = Meterbook(
-            port=brokers.free_port(),
-            key=manage("create_api_key", "books", *scopes, "--scope", "finance"),
-            asking=manage("create_api_key", "books", "--scope", "read"),
+        *_, key, asking = processes.manage_each(
+            ("create_book", "books"),
+            ("create_api_key", "books", *scopes, "--scope", "finance"),
+            ("create_api_key", "books", "--scope", "read"),
+            env=env,
         )
+        made = Meterbook(port=brokers.free_port(), key=key, asking=asking)
         options = {"host": "127.0.0.1", "port": made.port, "web_workers": 1, "web_threads": 4}
         with processes.running(*web_program(options).command[1:], env=env):
             eventually(lambda: brokers.answers(made.port), seconds=120, why="no server")
@@ -196,6 +190,22 @@ def test_calls_flow_until_the_wallet_is_empty_and_again_after_a_top_up(
 
     meterbook.top_up(wallet, "1")
     assert [front.call().status for _ in range(2)] == [200, 402]
+
+
+def test_an_allowance_that_is_used_up_is_429_with_when_to_come_back(
+    meterbook: Meterbook, in_front: Callable[..., Front]
+) -> None:
+    meterbook.top_up(meterbook.customer("umbrella", subject="umbrella-app"), "9")
+    right = {"customer": "umbrella", "feature": "calls", "kind": "metered", "limit": "2"}
+    meterbook.send("entitlements", right | {"usage_period": "P1M"})
+    front = in_front(subject="umbrella-app")
+
+    first, second, denied = front.call(), front.call(), front.call()
+    assert (first.status, second.status) == (200, 200)
+    assert first.headers["RateLimit"].startswith('"entitlement:calls";r=2;t=')
+    assert (denied.status, denied.json["code"]) == (429, "usage_limit_reached")
+    assert denied.headers["RateLimit"].startswith('"entitlement:calls";r=0;t=')
+    assert int(denied.headers["Retry-After"]) > 0
 
 
 def test_the_service_is_told_the_customer_and_never_the_key(

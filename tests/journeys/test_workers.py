@@ -30,11 +30,7 @@ WORKER += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 @pytest.fixture(scope="module")
 def home():
     """An installation with its schema and broker in place, and a table to count in."""
-    with processes.own_home() as home:
-        prepared = processes.manage(
-            "prepare", "--no-static", env=processes.environment(METERBOOK_HOME=str(home.root))
-        )
-        assert prepared.returncode == 0, prepared.stderr
+    with processes.prepared_home() as home:
         yield home
 
 
