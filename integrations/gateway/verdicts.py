@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
+from billing.api import ratelimits
 from billing.api.verdicts import DETAILS, STATUS, retry_after, written
 from billing.entitlements.answers import Answer, Ask, Reason
-from integrations.gateway import ratelimits
 
 OK: Final = HTTPStatus.OK
 
