@@ -2,12 +2,15 @@
 
 from billing.admin import (
     addons,
+    asking,
+    budgets,
     catalogue,
     contracts,
     corrections,
     costs,
     coupons,
     dead_letters,
+    entitlements,
     events,
     features,
     glance,
@@ -23,12 +26,15 @@ from billing.admin import (
 
 __all__ = [
     "addons",
+    "asking",
+    "budgets",
     "catalogue",
     "contracts",
     "corrections",
     "costs",
     "coupons",
     "dead_letters",
+    "entitlements",
     "events",
     "features",
     "glance",

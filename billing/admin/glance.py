@@ -1,9 +1,9 @@
-"""What is unbilled and overdrawn beside customers; what waits for somebody on the first page."""
+"""What customers owe and which limits they have; what waits for somebody on the first page."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -11,15 +11,20 @@ from urllib.parse import urlencode
 
 from django.db.models import F, Sum
 from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import now
 
-from billing.models import DeadLetter, UnattributedEvent
+from billing.admin import standings
+from billing.admin.gauges import Level
+from billing.models import Budget, DeadLetter, Entitlement, UnattributedEvent
 from ledger.admin import customers, dashboard
 from ledger.admin.dashboard import Figure
-from ledger.admin.display import amount, amounts, url
+from ledger.admin.display import amount, amounts, badge, link, url
 from ledger.models import Asset, Balance, Customer
 
 _OWED: Final = {"unbilled": "Unbilled", "overdraft": "Overdraft"}
+_MOST_LIMITS: Final = 5  # of a customer's
 
 
 def _owed(purpose: str) -> Callable[[Collection[int]], Mapping[int, SafeString]]:
@@ -33,6 +38,42 @@ def _owed(purpose: str) -> Callable[[Collection[int]], Mapping[int, SafeString]]
         return {owner: amounts(values) for owner, values in shown.items()}
 
     return read
+
+
+def _limits(customer_ids: Collection[int]) -> Mapping[int, SafeString]:
+    """Show how far customers' own budgets and allowances have come."""
+    at = now()
+    shown: defaultdict[int, list[SafeString]] = defaultdict(list)
+    budgets = list(
+        Budget.objects.filter(customer__in=customer_ids, ended_at=None)
+        .select_related("customer__clock")
+        .order_by("key")
+    )
+    standing = standings.of_budgets(budgets, at)
+    for budget in budgets:
+        level = standing[budget.pk].level
+        shown[budget.customer_id].append(_share(link(budget), level))
+    rights = list(
+        Entitlement.objects.filter(customer__in=customer_ids, wallet__isnull=False)
+        .select_related("customer__clock", "feature")
+        .order_by("feature__key", "pk")
+    )
+    given = standings.of_allowances(rights, at)
+    for right in rights:
+        if (found := given.get(right.pk)) is not None:
+            level = Level(label="", used=found.used, held=found.held, limit=found.granted)
+            shown[right.customer_id].append(_share(link(right, right.feature.key), level))
+    return {owner: _lines(lines) for owner, lines in shown.items()}
+
+
+def _share(name: SafeString, level: Level) -> SafeString:
+    return format_html("{} {}", name, badge(level.percent, level.tone))
+
+
+def _lines(lines: Sequence[SafeString]) -> SafeString:
+    more = f"and {len(lines) - _MOST_LIMITS:,} more" if len(lines) > _MOST_LIMITS else ""
+    listed = [*lines[:_MOST_LIMITS], *([more] if more else [])]
+    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in listed))
 
 
 def _debts() -> Iterator[Figure]:
@@ -76,6 +117,7 @@ def _address(page: str, parameter: str, customer: Customer) -> str:
     return f"{reverse(f'admin:billing_{page}')}?{urlencode({parameter: value})}"
 
 
+customers.register_glance("Limits", _limits)
 for _purpose, _label in _OWED.items():
     customers.register_glance(_label, _owed(_purpose))
 for _label, _page, _parameter in (

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any, Final
 
-from billing.entitlements.answers import Answer, Reason, Remaining
+from billing.entitlements.answers import EXPLAINED, Answer, Reason, Remaining
 from ledger.money import text
 from wallets.models import Hold
 
@@ -25,19 +25,7 @@ STATUS: Final[Mapping[Reason, HTTPStatus]] = {
     Reason.HOLD_DENIED: HTTPStatus.PAYMENT_REQUIRED,
     Reason.HOLD_CLOSED: HTTPStatus.CONFLICT,
 }
-DETAILS: Final[Mapping[Reason, str]] = {
-    Reason.ALLOWED: "It may be used.",
-    Reason.CUSTOMER_UNKNOWN: "No customer is known under that name.",
-    Reason.CUSTOMER_SUSPENDED: "The customer, or one above it, is suspended.",
-    Reason.FEATURE_UNKNOWN: "No feature is known under that key.",
-    Reason.FEATURE_UNAVAILABLE: "The customer has no right to the feature.",
-    Reason.APPROVAL_NEEDED: "A budget is reached: somebody has to approve more.",
-    Reason.USAGE_LIMIT_REACHED: "The allowance is used up.",
-    Reason.BUDGET_REACHED: "A budget is reached.",
-    Reason.CREDIT_EXHAUSTED: "There is not enough credit.",
-    Reason.HOLD_DENIED: "The key stands for what was refused.",
-    Reason.HOLD_CLOSED: "The key stands for a hold that is over: choose another.",
-}
+DETAILS: Final = EXPLAINED
 
 
 def written(answer: Answer) -> dict[str, Any]:

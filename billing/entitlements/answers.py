@@ -30,6 +30,21 @@ class Reason(StrEnum):
     HOLD_CLOSED = "hold_closed"  # its key stands for a hold that is over: choose another
 
 
+EXPLAINED: Final[Mapping[Reason, str]] = {
+    Reason.ALLOWED: "It may be used.",
+    Reason.CUSTOMER_UNKNOWN: "No customer is known under that name.",
+    Reason.CUSTOMER_SUSPENDED: "The customer, or one above it, is suspended.",
+    Reason.FEATURE_UNKNOWN: "No feature is known under that key.",
+    Reason.FEATURE_UNAVAILABLE: "The customer has no right to the feature.",
+    Reason.APPROVAL_NEEDED: "A budget is reached: somebody has to approve more.",
+    Reason.USAGE_LIMIT_REACHED: "The allowance is used up.",
+    Reason.BUDGET_REACHED: "A budget is reached.",
+    Reason.CREDIT_EXHAUSTED: "There is not enough credit.",
+    Reason.HOLD_DENIED: "The key stands for what was refused.",
+    Reason.HOLD_CLOSED: "The key stands for a hold that is over: choose another.",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
     """Set aside what the call will cost, in the same step."""

@@ -119,7 +119,7 @@ def _load(versions: Mapping[int, int]) -> dict[int, Rights]:
         one: {} for one in versions
     }
     for row in Entitlement.objects.filter(customer__in=versions).order_by("-item", "pk"):
-        by_feature[row.customer_id].setdefault(row.feature_id, []).append(_right(row))
+        by_feature[row.customer_id].setdefault(row.feature_id, []).append(right_of(row))
     items = SubscriptionItem.objects.filter(customer__in=versions, feature__isnull=False)
     for customer_id, feature_id, starts_at, ends_at in items.order_by().values_list(
         "customer", "feature", "starts_at", "ends_at"
@@ -131,7 +131,8 @@ def _load(versions: Mapping[int, int]) -> dict[int, Rights]:
     }
 
 
-def _right(row: Entitlement) -> Right:
+def right_of(row: Entitlement) -> Right:
+    """Return an entitlement as a decision sees it."""
     return Right(
         id=row.pk,
         customer_id=row.customer_id,
