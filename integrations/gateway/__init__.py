@@ -3,7 +3,6 @@ The faces of the decision: what gateways ask before they let a call through.
 
     calls          who asks for what, read from a call by a face's options (pure)
     verdicts       what a decision is over HTTP: status, headers, problem (pure)
-    ratelimits     the RateLimit and RateLimit-Policy headers (pure)
     deciding       a request → a verdict: the gateway's key, the question, the answer
     forward_auth   nginx, Traefik, Caddy
     ext_authz      Envoy

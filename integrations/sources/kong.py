@@ -42,9 +42,10 @@ _META: Final = ("provider_name", "request_model", "response_model", "request_mod
 Entry = Mapping[str, Any]
 
 
-def is_answered_by_gateway(entry: object) -> bool:
-    """Say whether a call never came to a service."""
-    return isinstance(entry, Mapping) and entry.get("source") == _BY_GATEWAY
+def reason_to_skip(entry: object) -> str:
+    """Say why a call costs nothing, if it does not: it never came to a service."""
+    is_ours = isinstance(entry, Mapping) and entry.get("source") == _BY_GATEWAY
+    return "answered_by_gateway" if is_ours else ""
 
 
 def events(index: int, entry: object) -> Iterator[Sent]:

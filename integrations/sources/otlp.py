@@ -1,5 +1,7 @@
 """
-Spans of GenAI calls, as OTLP/HTTP carries them in JSON, as usage (pure).
+Spans of GenAI calls, as OTLP/HTTP carries them, as usage (pure).
+
+They are read as JSON says them; ``otlp_protobuf`` makes the same of protobuf.
 
 A call that several instrumentations trace has one ``gen_ai.response.id``, and counts once. Spans of
 agents and workflows repeat what their calls of models took, and are left out.
@@ -84,7 +86,7 @@ def _call(span: Node) -> str:
     if found := span["attributes"].get("gen_ai.response.id"):
         return str(found)
     if span.get("traceId") and span.get("spanId"):
-        return f"{span['traceId']}/{span['spanId']}"
+        return f"{span['traceId']}/{span['spanId']}".lower()
     raise UnreadableError("spanId", "without traceId and spanId a call could count twice")
 
 
@@ -97,7 +99,8 @@ def _subject(span: Node) -> str:
 
 
 def _at(span: Node) -> str:
-    written = str(span.get("endTimeUnixNano") or span.get("startTimeUnixNano") or "")
+    told = (str(span.get(name) or "") for name in ("endTimeUnixNano", "startTimeUnixNano"))
+    written = next((text for text in told if text.strip("0")), "")
     if written.isascii() and written.isdigit() and len(written) < 30:  # noqa: PLR2004 - any time
         return made.instant(int(written) // 1000)
     raise UnreadableError("endTimeUnixNano", "send the time in nanoseconds since 1970")

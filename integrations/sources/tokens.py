@@ -8,11 +8,12 @@ Providers tell the same call differently:
     Anthropic        neither: those stand beside     thinking
     OpenTelemetry    what was cached, and written    reasoning
     Kong             as OpenAI; of Anthropic's models neither
+    LiteLLM          as OpenAI, whatever the provider
 
 What is written to a cache for longer than the provider's shortest time is ``cache_write_1h``.
 
 Source: openai 3.52 and anthropic 2.11 (usage objects), OpenTelemetry's semantic conventions for
-GenAI, Kong's ai-proxy log fields.
+GenAI, Kong's ai-proxy log fields, litellm 1.109 (Usage).
 """
 
 from __future__ import annotations
@@ -167,6 +168,32 @@ def of_kong(usage: Usage, provider: str) -> Tokens:
     put_in, details = _whole(usage, "prompt_tokens", "input_tokens")
     cached = sum(_count(details, name) for name in ("cached_tokens", "cache_write_tokens"))
     return of_openai({**usage, "prompt_tokens": put_in + cached, "prompt_tokens_details": details})
+
+
+def of_litellm(usage: Usage) -> Tokens:
+    """
+    Read LiteLLM's usage: OpenAI's, with Anthropic's names for what was written to a cache.
+
+    Raises:
+        InvalidInputError: a count is none, or a part is more than the whole.
+
+    >>> said = {"prompt_tokens": 2095, "completion_tokens": 503, "prompt_tokens_details": {
+    ...     "cached_tokens": 0, "cache_creation_tokens": 2048,
+    ...     "cache_creation_token_details": {"ephemeral_1h_input_tokens": 48}}}
+    >>> dict(of_litellm(said).counted())
+    {'input_uncached': 47, 'cache_write_5m': 2000, 'cache_write_1h': 48, 'output': 503}
+    """
+    _, details = _whole(usage, "prompt_tokens", "input_tokens")
+    creation = _object(details, "cache_creation_token_details")
+    written = _count(details, "cache_write_tokens") or _count(details, "cache_creation_tokens")
+    long = _count(creation, "ephemeral_1h_input_tokens")
+    long += _count(creation, "ephemeral_12h_input_tokens")
+    if not (written or long):
+        return of_openai(usage)
+    by_time = {"ttl_12h": long} if creation else _object(details, "cache_write_tokens_details")
+    said = {"cache_write_tokens": written, "cache_write_tokens_details": by_time}
+    name = "prompt_tokens" if usage.get("prompt_tokens") is not None else "input_tokens"
+    return of_openai({**usage, f"{name}_details": {**details, **said}})
 
 
 def _whole(usage: Usage, *names: str) -> tuple[int, Usage]:

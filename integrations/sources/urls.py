@@ -6,5 +6,6 @@ from integrations.sources import http
 
 urlpatterns = [
     path("kong/http-log", http.kong_http_log),
+    path("litellm", http.litellm_log),
     path("otlp/v1/traces", http.otlp_traces),
 ]

@@ -122,7 +122,8 @@ def test_what_is_no_export_is_refused(export, body):
     assert code(export(body))[0] == 400
 
 
-def test_protobuf_is_named_as_what_is_not_taken(sender):
-    response = sender.post("sources/otlp/v1/traces", b"\x0a", content_type="application/x-protobuf")
+def test_other_encodings_are_refused_by_naming_those_that_are_taken(sender):
+    response = sender.post("sources/otlp/v1/traces", b"\x0a", content_type="text/plain")
 
     assert code(response)[0] == 415
+    assert "application/x-protobuf" in response.json()["detail"]
