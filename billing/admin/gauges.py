@@ -16,12 +16,12 @@ from ledger.admin.display import figures
 from ledger.models import Asset
 from ledger.money import ZERO, add, multiply
 
-_WIDTH: Final = 160
+_WIDTH: Final = 120
 _HEIGHT: Final = 14
 _HUNDRED: Final = Decimal(100)
 _FRAME: Final = Frame(width=1000, height=250, left=62, right=14, top=24, base=200)
 _GAP: Final = Decimal("0.12")  # beside a bar, of a period's room
-_MOST_LABELS: Final = 12
+_MOST_LABELS: Final = 8
 _MOST: Final = 9999  # percent that are worth a number
 
 

@@ -67,7 +67,8 @@ def _limits(customer_ids: Collection[int]) -> Mapping[int, SafeString]:
 
 
 def _share(name: SafeString, level: Level) -> SafeString:
-    return format_html("{} {}", name, badge(level.percent, level.tone))
+    shown = badge(level.percent, level.tone)
+    return format_html('<span class="mb-amount">{} {}</span>', name, shown)
 
 
 def _lines(lines: Sequence[SafeString]) -> SafeString:

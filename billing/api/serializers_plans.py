@@ -54,6 +54,7 @@ _ENTITLEMENT: Final = {
             "metered",
             limit={"type": ["string", "null"], "pattern": r"^[0-9]+(\.[0-9]+)?$"},
             is_soft_limit={"type": "boolean"},
+            preserves_overage={"type": "boolean"},
             usage_period=_DURATION,
         ),
     ]

@@ -2,7 +2,8 @@
 Entitlement templates: what a rate card lets its buyer use (pure).
 
 boolean: the feature is there. static: with a configuration of the caller's own. metered: up to a
-limit of units in each usage period, or without end.
+limit of units in each usage period, or without end; what is used beyond a limit is forgiven at the
+period's end, or taken off the next period.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from ledger import durations
 from ledger.durations import Duration
 from ledger.errors import InvalidInputError
 
+_CLAIMS: Final = ("is_soft_limit", "preserves_overage")
 _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "boolean": frozenset({"type"}),
     "static": frozenset({"type", "config"}),
-    "metered": frozenset({"type", "limit", "is_soft_limit", "usage_period"}),
+    "metered": frozenset({"type", "limit", *_CLAIMS, "usage_period"}),
 }
 
 
@@ -70,9 +72,10 @@ def _check_metered(
             message = f"The meter's unit has {scale} places: use no more."
             value = template["limit"]
             reader.refuse("too_many_places", "entitlement.limit", message, value=value)
-    soft = template.get("is_soft_limit")
-    if soft is not None and not isinstance(soft, bool):
-        reader.refuse("not_a_boolean", "entitlement.is_soft_limit", "Send true or false.")
+    for name in _CLAIMS:
+        claim = template.get(name)
+        if claim is not None and not isinstance(claim, bool):
+            reader.refuse("not_a_boolean", f"entitlement.{name}", "Send true or false.")
     _check_period(reader, template.get("usage_period"), plan)
 
 

@@ -52,7 +52,9 @@ def full_book() -> Book:
     support = offers.publish_addon(book, addon(name="Better", instance_type="multiple"), NOON + DAY)
     tax = {"code": {"key": "saas"}, "behavior": "exclusive"}
     sold = card(tax_config=tax, entitlement={"type": "static", "config": {"most": 1.5}})
-    first = offers.publish(book, plan(phase("main", sold, fee()), metadata={"tier": 1}))
+    allowed = {"type": "metered", "limit": "100", "preserves_overage": True}
+    counted = card("gpt-5", entitlement=allowed)
+    first = offers.publish(book, plan(phase("main", sold, counted, fee()), metadata={"tier": 1}))
     addons.attach(
         plan_version=first, addon_version=support, from_plan_phase="main", max_quantity=3, at=NOON
     )

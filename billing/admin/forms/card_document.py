@@ -170,6 +170,7 @@ def _entitlement(values: Mapping[str, Any]) -> dict[str, Any]:
     held: dict[str, Any] = {"type": kind}
     if kind == "metered":
         held["is_soft_limit"] = bool(values.get("is_soft_limit"))
+        held |= {"preserves_overage": True} if values.get("preserves_overage") else {}
         held |= {name: values[name] for name in ("limit", "usage_period") if values.get(name)}
     if kind == "static":
         held["config"] = {
@@ -186,6 +187,7 @@ def _entitlement_values(held: Document) -> dict[str, Any]:
     return {
         "entitlement_type": _written(held.get("type")),
         "is_soft_limit": bool(held.get("is_soft_limit")),
+        "preserves_overage": bool(held.get("preserves_overage")),
         "limit": _written(held.get("limit")),
         "usage_period": _written(held.get("usage_period")),
         "config": [{"name": name, "value": shown_scalar(value)} for name, value in entries],

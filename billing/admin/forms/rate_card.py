@@ -131,6 +131,11 @@ class RateCardForm(forms.Form):
     is_soft_limit = forms.BooleanField(
         label="Soft limit", required=False, help_text="Use goes on when the limit is reached."
     )
+    preserves_overage = forms.BooleanField(
+        label="Preserve overage",
+        required=False,
+        help_text="What is used beyond is taken off the next period; else it is forgiven.",
+    )
     usage_period = _text(
         "Counted anew every", "As above; empty is the cadence.", list="mb-cadences"
     )
@@ -163,7 +168,10 @@ class RateCardForm(forms.Form):
         ("Billing", ("billing_cadence", "payment_term", "tax_code", "tax_behavior")),
         (
             "Entitlement",
-            ("entitlement_type", "limit", "is_soft_limit", "usage_period", "config"),
+            (
+                "entitlement_type", "limit", "is_soft_limit", "preserves_overage", "usage_period",
+                "config",
+            ),
         ),
     )  # fmt: skip
     SHOWN_FOR: Final = {
@@ -181,6 +189,7 @@ class RateCardForm(forms.Form):
         "discount_percentage": _PRICED,
         "limit": "entitlement_type=metered",
         "is_soft_limit": "entitlement_type=metered",
+        "preserves_overage": "entitlement_type=metered",
         "usage_period": "entitlement_type=metered",
         "config": "entitlement_type=static",
     }

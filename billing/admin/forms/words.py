@@ -58,7 +58,8 @@ def entitlement(card: Document) -> str:
             return "may use it"
         case "metered":
             limit = f"{_number(held['limit'])} units" if held.get("limit") else "metered"
-            return f"{limit}, soft" if held.get("is_soft_limit") else limit
+            soft = ", soft" if held.get("is_soft_limit") else ""
+            return f"{limit}{soft}{', overage kept' if held.get('preserves_overage') else ''}"
         case "static":
             return "settings"
     return ""

@@ -89,9 +89,9 @@ def test_how_far_a_budget_has_come_is_a_bar_with_its_marks(scene: Scene) -> None
     page = browser.get(LIST).content.decode()
 
     assert "64.00 of 100.00 USD used (64 %)" in page
-    assert 'class="mb-used mb-is-good" x="0" y="2" width="102.4"' in page
-    assert 'class="mb-warns" x1="128.0"' in page
-    assert 'class="mb-ends" x1="159.0"' in page
+    assert 'class="mb-used mb-is-good" x="0" y="2" width="76.8"' in page
+    assert 'class="mb-warns" x1="96.0"' in page
+    assert 'class="mb-ends" x1="119.0"' in page
 
 
 @pytest.mark.parametrize(

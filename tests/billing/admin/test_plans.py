@@ -92,6 +92,22 @@ class TestDrafting:
 
         assert document(version) == before
 
+    def test_an_allowance_keeps_what_was_used_beyond(self, book):
+        version = drafted(book, offers.phase("main", offers.card()))
+        browser = Browser()
+        form = browser.client.get(address(version, "main", "tokens")).context["form"]
+        shown = {name: form[name].value() for name in form.fields}
+        values = {name: v for name, v in shown.items() if v and not isinstance(v, list)}
+        allowed = {"entitlement_type": "metered", "limit": "100", "preserves_overage": "on"}
+
+        send(browser, version, {**values, **allowed}, card="tokens")
+
+        assert document(version)["phases"][0]["rate_cards"][0]["entitlement"] == {
+            "type": "metered", "limit": "100", "is_soft_limit": False, "preserves_overage": True,
+        }  # fmt: skip
+        page = browser.read("billing_planversion_change", version.pk)
+        assert "100 units, overage kept" in page
+
     def test_phases_are_added_moved_and_removed(self, book):
         version = drafted(book)
         browser = Browser()

@@ -84,7 +84,14 @@ CARDS = st.fixed_dictionaries(
         "tax_config": st.just({"behavior": "inclusive", "code": {"key": "saas"}}),
         "entitlement": st.one_of(
             st.just({"type": "boolean"}),
-            st.just({"type": "metered", "is_soft_limit": True, "limit": "100"}),
+            st.fixed_dictionaries(
+                {
+                    "type": st.just("metered"),
+                    "is_soft_limit": st.booleans(),
+                    "limit": NUMBERS,
+                },
+                optional={"preserves_overage": st.just(True), "usage_period": st.just("P1D")},
+            ),
             st.fixed_dictionaries(
                 {
                     "type": st.just("static"),

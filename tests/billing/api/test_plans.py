@@ -37,6 +37,14 @@ def test_a_plan_is_drafted_mended_and_published(api, tokens):
     assert api.get("plans/pro").json() == api.get(f"plans/{draft['id']}").json() == published
 
 
+def test_a_plan_says_what_becomes_of_overage(api, tokens):
+    allowed = {"type": "metered", "limit": "100", "preserves_overage": True}
+    made = api.post("plans", plan(phase("main", card(entitlement=allowed)))).json()
+
+    assert made["validation_errors"] == []
+    assert made["phases"][0]["rate_cards"][0]["entitlement"] == allowed
+
+
 def test_publishing_lists_everything_that_is_wrong(api, tokens):
     document = plan(phase("a", fee()), phase("b", card(payment_term="in_advance")))
     api.post("plans", document)

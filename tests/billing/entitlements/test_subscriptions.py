@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from django.test import TestCase
 
-from billing import due
+from billing import catalogue, due
 from billing.entitlements import giving, rights, sale
 from billing.entitlements.check import Answer, Ask, check
 from billing.entitlements.giving import EntitlementOfItemError
-from billing.metering import snapshot
+from billing.metering import ingest, snapshot
 from billing.models import Entitlement
 from billing.subscriptions import operations
 from ledger import chart
 from ledger.models import Customer
+from tests.billing.scene import event, read
 from tests.billing.subscriptions.shop import Shop, day, flat, new_shop, stage, usage
 from wallets.models import CreditGrant
 
@@ -81,6 +82,29 @@ def test_an_allowance_is_there_before_any_job_has_run(shop: Shop) -> None:
 
     answer = ask(shop, customer, 100, at="01-10")
     assert (answer.is_allowed, left(answer)) == (True, 100)
+
+
+def use(shop: Shop, customer: Customer, quantity: int, *, at: str) -> None:
+    """Take usage of tokens in."""
+    catalogue.map_subject(book=shop.book, key=customer.key, customer=customer, at=day("01-01"))
+    sent = read(event(quantity, type="tokens", subject=customer.key, at=day(at)))
+    assert ingest.ingest(book=shop.book, sent=sent, received_at=day(at)).accepted == 1
+
+
+@pytest.mark.parametrize(("preserves", "expected"), [(True, 70), (False, 100)])
+def test_a_plan_says_whether_overage_is_taken_off_the_next_period(
+    shop: Shop, preserves: bool, expected: int
+) -> None:
+    limited = {**LIMITED, "is_soft_limit": True, "preserves_overage": preserves}
+    plan = shop.plan(stage("main", usage("1", entitlement=limited)))
+    customer = shop.customer()
+    shop.subscribe(plan, customer=customer)
+    due.run(customer=customer, until=day("01-01"))
+
+    use(shop, customer, 130, at="01-10")
+    due.run(customer=customer, until=day("02-01"))
+
+    assert left(ask(shop, customer, at="02-10")) == expected
 
 
 def test_a_change_of_plan_is_a_change_of_rights(shop: Shop) -> None:

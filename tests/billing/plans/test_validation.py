@@ -158,6 +158,14 @@ def test_phases_and_cadences_have_rules(document, expected):
             ("entitlement.is_soft_limit", "not_a_boolean"),
         ),
         (
+            {"entitlement": {"type": "metered", "preserves_overage": 1}},
+            ("entitlement.preserves_overage", "not_a_boolean"),
+        ),
+        (
+            {"entitlement": {"type": "boolean", "preserves_overage": True}},
+            ("entitlement.preserves_overage", "unknown_field"),
+        ),
+        (
             {"key": "seats", "feature": "seats", "entitlement": {"type": "metered"}},
             ("entitlement.type", "meter_required"),
         ),
