@@ -110,11 +110,7 @@ class Listing(ModelAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def _offered(self, request: HttpRequest, row: Any) -> list[Operation]:
-        return [
-            operation
-            for operation in self.operations
-            if request.user.has_perm(operation.permission) and operation.applies(row)
-        ]
+        return [one for one in self.operations if one.is_offered(request, row)]
 
     def _operation_view(self, operation: Operation) -> Any:
         def view(request: HttpRequest, object_id: str) -> HttpResponse:

@@ -52,12 +52,18 @@ def always(_row: Any) -> bool:
     return True
 
 
+def anybody(_request: HttpRequest, _row: Any) -> bool:
+    """Offer an operation to everybody who has its permission."""
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """What became of an operation: what to say, and which row to show."""
 
     message: str
     row: Model | None = None
+    level: int = messages.SUCCESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +77,18 @@ class Operation:
     run: Callable[[HttpRequest, Any, dict[str, Any]], Done | HttpResponse]
     form: type[OperationForm] = NoQuestions
     applies: Callable[[Any], bool] = always
+    lets: Callable[[HttpRequest, Any], bool] = anybody  # who may, of those with the permission
     is_grave: bool = False
+
+    def is_offered(self, request: HttpRequest, row: Any) -> bool:
+        """Say whether somebody may do it with a row, as that is now."""
+        may = request.user.has_perm(self.permission)
+        return may and self.applies(row) and self.lets(request, row)
 
 
 def respond(admin_: Any, request: HttpRequest, operation: Operation, row: Any) -> HttpResponse:
     """Ask, or do what was asked for and go on to the row."""
-    if row is not None and not operation.applies(row):
+    if row is not None and not operation.is_offered(request, row):
         raise PermissionDenied
     form = operation.form(request.POST or None, row=row)
     if request.method == "POST":
@@ -100,7 +112,7 @@ def _finish(
         return done
     shown = done.row or row
     admin_.log_change(request, shown, f"{operation.label}: {done.message}")
-    messages.success(request, done.message)
+    messages.add_message(request, done.level, done.message)
     return HttpResponseRedirect(url(shown, "change", shown.pk))
 
 
