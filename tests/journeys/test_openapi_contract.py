@@ -2,12 +2,13 @@
 
 import json
 import os
+from decimal import Decimal
 from itertools import count
 
 import pytest
 import schemathesis
 from django.db import connection, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -39,12 +40,14 @@ from ledger.config.wsgi import application
 from ledger.models import Account, Period, Transaction
 from tests import factories
 from tests.api import Api
+from wallets.api.serializers import GrantIn
 from wallets.api.serializers_alerts import AlertIn
 from wallets.api.serializers_credit import ScheduleIn
 from wallets.api.serializers_figures import ShareIn
 from wallets.api.serializers_topups import RechargeRuleIn, TopUpIn
 from wallets.models import (
     Alert,
+    Approval,
     GrantSchedule,
     RechargeRule,
     RechargeStop,
@@ -107,6 +110,7 @@ def furnished() -> Api:
     offer(api)
     credit(api)
     buy(api)
+    ask(api)
     limit(api)
     api.named = what_exists(api)
     return api
@@ -156,6 +160,14 @@ def buy(api: Api) -> None:
     api.post("alerts", AlertIn.example | {"wallet": wallet, "key": "a"})
 
 
+def ask(api: Api) -> None:
+    """Have a grant of another key wait for somebody."""
+    wallet = api.get("wallets").json()["data"][0]["id"]
+    with override_settings(METERBOOK_APPROVAL_ABOVE={"USD": Decimal(1)}):
+        grant = GrantIn.example | {"key": "much", "reason": "Pilot"}
+        Api(api.book).post(f"wallets/{wallet}/grants", grant, once="much")
+
+
 def limit(api: Api) -> None:
     """Have credit set aside, something allowed, and a bound to what is spent."""
     api.post("holds", HoldIn.example | {"customer": "c", "feature": "f", "key": "h"})
@@ -199,6 +211,7 @@ def what_exists(api: Api) -> dict[str, str]:
         "recharge_rule": str(RechargeRule.objects.first().pk),
         "recharge_stop": str(RechargeStop.objects.first().pk),
         "alert": str(Alert.objects.first().pk),
+        "approval": str(Approval.objects.first().pk),
         "webhook": "crm",
         "hold": "h",
         "budget": "b",

@@ -173,6 +173,12 @@ class GrantIn(Body):
         places=18, required=False, allow_null=True, help_text="Money paid per unit of credit."
     )
     name = serializers.CharField(max_length=200, default="", allow_blank=True)
+    reason = serializers.CharField(
+        max_length=500,
+        default="",
+        allow_blank=True,
+        help_text="Why; needed where a second person has to approve it.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "key": "welcome-2026",

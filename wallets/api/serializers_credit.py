@@ -45,6 +45,12 @@ class ScheduleIn(Body):
         required=False, help_text="Zero unless given; what is left beyond it lapses."
     )
     name = serializers.CharField(max_length=200, default="", allow_blank=True)
+    reason = serializers.CharField(
+        max_length=500,
+        default="",
+        allow_blank=True,
+        help_text="Why; needed where a second person has to approve it.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "key": "included",

@@ -106,6 +106,12 @@ class TopUpTermsIn(TopUpIn):
     feature_keys = serializers.ListField(
         child=serializers.CharField(max_length=200), default=list, max_length=100
     )
+    reason = serializers.CharField(
+        max_length=500,
+        default="",
+        allow_blank=True,
+        help_text="Why; needed where a second person has to approve it.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         **TopUpIn.example,

@@ -5,6 +5,7 @@ from django.urls import path
 from wallets.api import (
     views,
     views_alerts,
+    views_approvals,
     views_credit,
     views_figures,
     views_recharge,
@@ -42,6 +43,10 @@ urlpatterns = [
     path("recharge-rules/<str:recharge_rule>/resume", views_recharge.RechargeRuleResume.as_view()),
     path("recharge-stops", views_recharge.RechargeStops.as_view()),
     path("recharge-stops/<str:recharge_stop>/end", views_recharge.RechargeStopEnd.as_view()),
+    path("approvals", views_approvals.Approvals.as_view()),
+    path("approvals/<str:approval>", views_approvals.OneApproval.as_view()),
+    path("approvals/<str:approval>/approve", views_approvals.ApprovalApprove.as_view()),
+    path("approvals/<str:approval>/refuse", views_approvals.ApprovalRefuse.as_view()),
     path("alerts", views_alerts.Alerts.as_view()),
     path("alerts/<str:alert>", views_alerts.OneAlert.as_view()),
     path("alerts/<str:alert>/end", views_alerts.AlertEnd.as_view()),

@@ -20,6 +20,8 @@ from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from wallets import grants, summary
 from wallets.api import serializers as s
+from wallets.api.serializers_approvals import CreditApprovalOut
+from wallets.api.views_approvals import asked_first
 from wallets.models import CreditGrant, Wallet
 
 
@@ -145,7 +147,7 @@ class WalletGrants(Resource):
         tag="Grants",
         path=["wallet"],
         body=s.GrantIn,
-        answer=s.GrantOut,
+        answer={201: s.GrantOut, 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
@@ -156,6 +158,9 @@ class WalletGrants(Resource):
         for feature in wanted["feature_keys"]:
             inputs.key("feature_keys", feature)
         at = clocks.now_of(found.customer, self.now)
+        waits = asked_first(self, "grant", wallet=found, at=at, **wanted)
+        if waits is not None:
+            return waits
         grant = grants.issue(wallet=found, at=at, **wanted)
         return answer_grant(self, grant.pk, status=201)
 
@@ -179,18 +184,17 @@ class GrantVoid(Resource):
         tag="Grants",
         path=["grant"],
         body=s.VoidIn,
-        answer=s.GrantOut,
+        answer={200: s.GrantOut, 202: CreditApprovalOut},
     )
     @once(is_required=True)
     def post(self, request: Request, grant: str) -> Response:
         found = lookups.by_id(grants_of(self), grant, "grant")
-        wanted = self.body(s.VoidIn)
-        grants.void(
-            grant=found,
-            at=clocks.now_of(found.wallet.customer, self.now),
-            key=request.headers["Idempotency-Key"],
-            reason=wanted["reason"],
-        )
+        at = clocks.now_of(found.wallet.customer, self.now)
+        act = {"key": request.headers["Idempotency-Key"], "reason": self.body(s.VoidIn)["reason"]}
+        waits = asked_first(self, "void", grant=found, at=at, **act)
+        if waits is not None:
+            return waits
+        grants.void(grant=found, at=at, **act)
         return answer_grant(self, found.pk)
 
 

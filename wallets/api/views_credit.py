@@ -15,6 +15,8 @@ from ledger.api.schema import operation
 from wallets import adjustments, schedules, transfers
 from wallets.api import serializers, views
 from wallets.api import serializers_credit as s
+from wallets.api.serializers_approvals import CreditApprovalOut
+from wallets.api.views_approvals import asked_first
 from wallets.models import GrantSchedule
 
 
@@ -49,7 +51,7 @@ class WalletSchedules(Resource):
         tag="Grants",
         path=["wallet"],
         body=s.ScheduleIn,
-        answer=s.ScheduleOut,
+        answer={201: s.ScheduleOut, 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
@@ -59,6 +61,10 @@ class WalletSchedules(Resource):
         for feature in wanted["feature_keys"]:
             inputs.key("feature_keys", feature)
         at = clocks.now_of(found.customer, self.now)
+        waits = asked_first(self, "schedule", wallet=found, at=at, **wanted)
+        if waits is not None:
+            return waits
+        del wanted["reason"]
         made = schedules.create(wallet=found, at=at, **wanted)
         return self.answer(s.ScheduleOut, schedules_of(self).get(pk=made.pk), status=201)
 
@@ -109,14 +115,18 @@ class GrantAdjust(Resource):
         tag="Grants",
         path=["grant"],
         body=s.AdjustmentIn,
-        answer=serializers.GrantOut,
+        answer={201: serializers.GrantOut, 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request, grant: str) -> Response:
         found = lookups.by_id(views.grants_of(self), grant, "grant")
         at = clocks.now_of(found.wallet.customer, self.now)
-        change = adjustments.adjust(grant=found, at=at, **self.body(s.AdjustmentIn))
+        wanted = self.body(s.AdjustmentIn)
+        waits = asked_first(self, "adjust", grant=found, at=at, **wanted)
+        if waits is not None:
+            return waits
+        change = adjustments.adjust(grant=found, at=at, **wanted)
         return views.answer_grant(self, change.pk, status=201)
 
 
@@ -131,23 +141,24 @@ class WalletTransfers(Resource):
         tag="Grants",
         path=["wallet"],
         body=s.TransferIn,
-        answer=listing(serializers.GrantOut),
+        answer={201: listing(serializers.GrantOut), 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request, wallet: str) -> Response:
         source = lookups.by_id(views.wallets_of(self), wallet, "wallet")
         wanted = self.body(s.TransferIn)
-        named = wanted.get("grant")
-        moved = transfers.transfer(
-            source=source,
-            target=lookups.by_id(views.wallets_of(self), wanted["to_wallet"], "to_wallet"),
-            grant=lookups.by_id(views.grants_of(self), named, "grant") if named else None,
-            key=wanted["key"],
-            amount=wanted["amount"],
-            reason=wanted["reason"],
-            at=clocks.now_of(source.customer, self.now),
-        )
+        named = wanted.pop("grant", None)
+        move = wanted | {
+            "source": source,
+            "target": lookups.by_id(views.wallets_of(self), wanted.pop("to_wallet"), "to_wallet"),
+            "grant": lookups.by_id(views.grants_of(self), named, "grant") if named else None,
+            "at": clocks.now_of(source.customer, self.now),
+        }
+        waits = asked_first(self, "transfer", **move)
+        if waits is not None:
+            return waits
+        moved = transfers.transfer(**move)
         answer = views.page_of_grants(self, [grant.pk for grant in moved])
         answer.status_code = 201
         return answer

@@ -17,7 +17,9 @@ from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from wallets import topups
 from wallets.api import serializers_topups as s
+from wallets.api.serializers_approvals import CreditApprovalOut
 from wallets.api.views import wallets_of
+from wallets.api.views_approvals import asked_first
 from wallets.models import TopUp
 
 _POST = frozenset({"POST"})
@@ -76,13 +78,21 @@ class TopUpsOnTerms(Resource):
         "request-top-up-on-terms",
         summary="Ask for credit on terms that finance decides, perhaps there before its payment",
         tag="Top-ups",
+        description="Before its payment, much of it needs a second person.",
         body=s.TopUpTermsIn,
-        answer=s.TopUpOut,
+        answer={201: s.TopUpOut, 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request) -> Response:
-        return _request(self, self.body(s.TopUpTermsIn))
+        wanted = self.body(s.TopUpTermsIn)
+        wallet = lookups.by_id(wallets_of(self), wanted["wallet"], "wallet")
+        at = clocks.now_of(wallet.customer, self.now)
+        waits = asked_first(self, "top_up", at=at, **wanted)
+        if waits is not None:
+            return waits
+        del wanted["reason"]
+        return _request(self, wanted)
 
 
 class OneTopUp(Resource):
@@ -132,12 +142,15 @@ class TopUpConfirm(Resource):
         description="The same payment confirmed again, or by two at once, changes nothing.",
         path=["top_up"],
         body=s.PaymentIn,
-        answer=s.TopUpOut,
+        answer={200: s.TopUpOut, 202: CreditApprovalOut},
     )
     @once(is_required=True)
     def post(self, request: Request, top_up: str) -> Response:
-        named = _named(self, top_up)
-        payment = self.body(s.PaymentIn)["payment_key"]
+        named, payment = _named(self, top_up), self.body(s.PaymentIn)["payment_key"]
+        why = f"Payment {payment}"
+        waits = _asked_first(self, "confirm", named, why, payment_key=payment)
+        if waits is not None:
+            return waits
         topups.settle(
             top_up=named, payment_key=payment, at=_now(self, named), cause=self.caller.name
         )
@@ -156,12 +169,14 @@ class TopUpFail(Resource):
         tag="Top-ups",
         path=["top_up"],
         body=s.ReasonGivenIn,
-        answer=s.TopUpOut,
+        answer={200: s.TopUpOut, 202: CreditApprovalOut},
     )
     @once(is_required=True)
     def post(self, request: Request, top_up: str) -> Response:
-        named = _named(self, top_up)
-        reason = self.body(s.ReasonGivenIn)["reason"]
+        named, reason = _named(self, top_up), self.body(s.ReasonGivenIn)["reason"]
+        waits = _asked_first(self, "fail", named, reason)
+        if waits is not None:
+            return waits
         topups.fail(top_up=named, reason=reason, at=_now(self, named), cause=self.caller.name)
         return _answer(self, named)
 
@@ -178,12 +193,14 @@ class TopUpRefund(Resource):
         tag="Top-ups",
         path=["top_up"],
         body=s.ReasonGivenIn,
-        answer=s.TopUpOut,
+        answer={200: s.TopUpOut, 202: CreditApprovalOut},
     )
     @once(is_required=True)
     def post(self, request: Request, top_up: str) -> Response:
-        named = _named(self, top_up)
-        reason = self.body(s.ReasonGivenIn)["reason"]
+        named, reason = _named(self, top_up), self.body(s.ReasonGivenIn)["reason"]
+        waits = _asked_first(self, "refund", named, reason)
+        if waits is not None:
+            return waits
         topups.refund(top_up=named, reason=reason, at=_now(self, named), cause=self.caller.name)
         return _answer(self, named)
 
@@ -195,6 +212,20 @@ def _request(view: Resource, wanted: dict[str, Any]) -> Response:
     at = clocks.now_of(wallet.customer, view.now)
     top_up = topups.request(wallet=wallet, at=at, cause=view.caller.name, **wanted)
     return _answer(view, top_up, status=201)
+
+
+def _asked_first(
+    view: Resource, kind: str, top_up: TopUp, reason: str, **arguments: str
+) -> Response | None:
+    return asked_first(
+        view,
+        kind,
+        key=f"{kind}:{top_up.pk}",
+        at=_now(view, top_up),
+        reason=reason[:500],
+        top_up=top_up,
+        **arguments,
+    )
 
 
 def _named(view: Resource, text: str) -> TopUp:

@@ -11,13 +11,15 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from ledger import inputs
+from ledger import clocks, inputs
 from ledger.models import Asset, Book
-from wallets.approvals.operations import Act, Arguments, read
+from wallets.approvals.operations import read
+from wallets.approvals.reading import Act, Arguments, Order
 from wallets.errors import ApprovalStateError
 from wallets.models import Approval
 
 State = Approval.State
+Caller = User | str  # a person, or a key by the name it has as a caller
 
 
 class Submitted(NamedTuple):
@@ -41,7 +43,7 @@ def submit(
     arguments: Arguments,
     key: str,
     reason: str,
-    by: User,
+    by: Caller,
     at: datetime,
 ) -> Submitted:
     """
@@ -50,8 +52,10 @@ def submit(
     ``grant``: wallet, amount, and perhaps funding, priority, effective_at, expires_at,
     feature_keys, cost_basis, name; ``schedule``: wallet, amount, cadence, starts_at, and perhaps
     what else ``schedules.create`` takes; ``adjust``: grant, amount; ``void``: grant; ``transfer``:
-    source, target, amount and perhaps grant; ``confirm``: top_up, payment_key. Rows by id,
-    amounts and instants as text. It is asked for, and done, once per ``key``.
+    source, target, amount and perhaps grant; ``top_up``: wallet, amount, and perhaps currency,
+    availability, priority, expires_at, feature_keys; ``confirm``: top_up, payment_key; ``fail``
+    and ``refund``: top_up. Rows by id, amounts and instants as text. It is asked for, and done,
+    once per ``key``.
 
     Raises:
         InvalidInputError: an unknown operation, no reason, or arguments that cannot be read.
@@ -61,26 +65,66 @@ def submit(
     reason = inputs.name("reason", reason, longest=500)
     key = inputs.key("key", key)
     order = read(book, operation, arguments, at)
+    approval = _asked(book, operation, order, {**arguments, "key": key}, reason, by, at)
+    if approval is not None:
+        return Submitted("", approval)
+    return Submitted(order.run(Act(key, reason, _time(order, at), _name(by))), None)
+
+
+def ask(
+    *,
+    book: Book,
+    operation: str,
+    arguments: Arguments,
+    key: str,
+    reason: str,
+    by: Caller,
+    at: datetime,
+) -> Approval | None:
+    """
+    Ask for a second person if a change is large; None if the caller may do it by itself.
+
+    That is so when it is small, or somebody approved the same under this key: doing it again is
+    harmless. Arguments and errors are those of ``submit``; only what has to wait needs a reason.
+    """
+    if not settings.METERBOOK_APPROVAL_ABOVE:
+        return None
+    order = read(book, operation, arguments, at)
+    return _asked(book, operation, order, {**arguments, "key": key}, reason, by, at)
+
+
+def _asked(
+    book: Book,
+    operation: str,
+    order: Order,
+    arguments: Arguments,
+    reason: str,
+    by: Caller,
+    at: datetime,
+) -> Approval | None:
     if not is_needed(asset=order.asset, amount=order.amount):
-        return Submitted(order.run(Act(key, reason, at, by.get_username())), None)
-    asked = {"operation": operation, "arguments": {**arguments, "key": key}}
-    approval = Approval.objects.filter(book=book, state=State.WAITING, **asked).first()
-    if approval is None:
-        approval = Approval.objects.create(
-            book=book,
-            asset=order.asset,
-            amount=abs(order.amount),
-            reason=reason,
-            asked_by=by,
-            asked_at=at,
-            **asked,
-        )
-    return Submitted("", approval)
+        return None
+    asked = {"operation": operation, "arguments": dict(arguments)}
+    known = Approval.objects.filter(book=book, **asked).exclude(state=State.REFUSED).first()
+    if known is not None:
+        return known if known.state == State.WAITING else None
+    return Approval.objects.create(
+        book=book,
+        asset=order.asset,
+        amount=abs(order.amount),
+        reason=inputs.name("reason", reason, longest=500),
+        asked_by=by if isinstance(by, User) else None,
+        asker=_caller(by),
+        asked_at=at,
+        **asked,
+    )
 
 
-def approve(*, approval: Approval, by: User, at: datetime) -> Approval:
+def approve(*, approval: Approval, by: Caller, at: datetime) -> Approval:
     """
     Do what was asked for, once; whoever asked cannot approve it. Approving again changes nothing.
+
+    ``by`` is a person, or the name of an API key as a caller: another key is somebody else.
 
     Raises:
         ApprovalStateError: it was refused, or is this person's own.
@@ -93,12 +137,12 @@ def approve(*, approval: Approval, by: User, at: datetime) -> Approval:
         _check(approval, by)
         order = read(approval.book, approval.operation, approval.arguments, at)
         key = approval.arguments.get("key") or f"approval:{approval.pk}"
-        act = Act(key, approval.reason, at, by.get_username())
+        act = Act(key, approval.reason, _time(order, at), _name(by))
         approval.outcome = order.run(act)
         return _decide(approval, State.APPROVED, by, at)
 
 
-def refuse(*, approval: Approval, by: User, reason: str, at: datetime) -> Approval:
+def refuse(*, approval: Approval, by: Caller, reason: str, at: datetime) -> Approval:
     """
     Say that what was asked for will not be done. Refusing again changes nothing.
 
@@ -121,16 +165,31 @@ def _lock(approval: Approval) -> Approval:
     return approvals.select_related("book").get(pk=approval.pk)
 
 
-def _check(approval: Approval, by: User) -> None:
+def _check(approval: Approval, by: Caller) -> None:
     if approval.state != State.WAITING:
         raise ApprovalStateError(approval=approval.pk, state=approval.state)
-    if approval.asked_by_id == by.pk:
+    is_theirs = isinstance(by, User) and approval.asked_by_id == by.pk
+    if is_theirs or approval.asker == _caller(by):
         remedy = "have somebody else decide it"
-        raise ApprovalStateError(approval=approval.pk, asked_by=by.get_username(), remedy=remedy)
+        raise ApprovalStateError(approval=approval.pk, asked_by=approval.asker, remedy=remedy)
 
 
-def _decide(approval: Approval, state: str, by: User, at: datetime) -> Approval:
-    approval.state, approval.decided_at = state, at
-    approval.decided_by_id = by.pk
-    approval.save(update_fields=["state", "decided_by", "decided_at", "outcome"])
+def _decide(approval: Approval, state: str, by: Caller, at: datetime) -> Approval:
+    approval.state, approval.decided_at, approval.decider = state, at, _caller(by)
+    approval.decided_by_id = by.pk if isinstance(by, User) else None
+    approval.save(update_fields=["state", "decided_by", "decider", "decided_at", "outcome"])
     return approval
+
+
+def _caller(by: Caller) -> str:
+    """Return how the API calls somebody: a person, or a key."""
+    return f"user:{by.get_username()}" if isinstance(by, User) else by
+
+
+def _name(by: Caller) -> str:
+    return by.get_username() if isinstance(by, User) else by
+
+
+def _time(order: Order, at: datetime) -> datetime:
+    """Return the time that whoever has the credit lives by."""
+    return clocks.now_of(order.customer, at)

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from django.utils.dateparse import parse_datetime
-
-from ledger import inputs
+from ledger import clocks, inputs
 from ledger.errors import InvalidInputError, NotFoundError
 from ledger.models import Asset, Book
+from ledger.money import ZERO
 from wallets import adjustments, grants, schedules, summary, topups, transfers
-from wallets.models import CreditGrant, TopUp, Wallet
+from wallets.approvals.reading import (
+    Act,
+    Arguments,
+    Order,
+    amount_of,
+    grant_of,
+    instant,
+    terms_of,
+    top_up_of,
+    wallet_of,
+)
+from wallets.models import TopUp
 
-Arguments = Mapping[str, Any]
-
-
-class Act(NamedTuple):
-    """How a change is done: under which key, why, when, and by whom."""
-
-    key: str
-    reason: str
-    at: datetime
-    cause: str
-
-
-class Order(NamedTuple):
-    """A change that was read: how much it is, and how it is done; returns what it did."""
-
-    asset: Asset
-    amount: Decimal
-    run: Callable[[Act], str]
+Availability = TopUp.Availability
+_TERMS: Final = ("availability", "priority", "feature_keys")
 
 
 def _grant(book: Book, arguments: Arguments, at: datetime) -> Order:
-    wallet, amount = _wallet(book, arguments, "wallet"), _amount(arguments)
-    terms = _terms(arguments, ("effective_at", "expires_at"), ("cost_basis",))
+    wallet, amount = wallet_of(book, arguments, "wallet"), amount_of(arguments)
+    terms = terms_of(arguments, ("effective_at", "expires_at"), ("cost_basis",))
 
     def run(act: Act) -> str:
         made = grants.issue(
@@ -50,12 +43,12 @@ def _grant(book: Book, arguments: Arguments, at: datetime) -> Order:
         )
         return f"grant {made.pk}"
 
-    return Order(wallet.asset, amount, run)
+    return Order(wallet.customer, wallet.asset, amount, run)
 
 
 def _schedule(book: Book, arguments: Arguments, at: datetime) -> Order:
-    wallet, amount = _wallet(book, arguments, "wallet"), _amount(arguments)
-    terms = _terms(
+    wallet, amount = wallet_of(book, arguments, "wallet"), amount_of(arguments)
+    terms = terms_of(
         arguments,
         ("starts_at", "ends_at", "anchor"),
         ("cost_basis", "rollover_minimum", "rollover_maximum"),
@@ -69,11 +62,11 @@ def _schedule(book: Book, arguments: Arguments, at: datetime) -> Order:
         made = schedules.create(wallet=wallet, key=act.key, amount=amount, at=act.at, **terms)
         return f"schedule {made.pk}"
 
-    return Order(wallet.asset, amount, run)
+    return Order(wallet.customer, wallet.asset, amount, run)
 
 
 def _adjust(book: Book, arguments: Arguments, at: datetime) -> Order:
-    grant, amount = _grant_of(book, arguments), _amount(arguments)
+    grant, amount = grant_of(book, arguments), amount_of(arguments)
 
     def run(act: Act) -> str:
         change = adjustments.adjust(
@@ -81,24 +74,25 @@ def _adjust(book: Book, arguments: Arguments, at: datetime) -> Order:
         )
         return f"grant {change.pk}"
 
-    return Order(grant.wallet.asset, amount, run)
+    return Order(grant.wallet.customer, grant.wallet.asset, amount, run)
 
 
 def _void(book: Book, arguments: Arguments, at: datetime) -> Order:
-    grant = _grant_of(book, arguments)
-    figures = summary.of_grants([grant.pk], at=at)[grant.pk]
+    grant = grant_of(book, arguments)
+    owner = grant.wallet.customer
+    figures = summary.of_grants([grant.pk], at=clocks.now_of(owner, at))[grant.pk]
 
     def run(act: Act) -> str:
         grants.void(grant=grant, at=act.at, key=act.key, reason=act.reason)
         return f"grant {grant.pk}"
 
-    return Order(grant.wallet.asset, max(figures.available, figures.pending), run)
+    return Order(owner, grant.wallet.asset, max(figures.available, figures.pending), run)
 
 
 def _transfer(book: Book, arguments: Arguments, at: datetime) -> Order:
-    source, target = (_wallet(book, arguments, name) for name in ("source", "target"))
-    amount = _amount(arguments)
-    grant = _grant_of(book, arguments) if arguments.get("grant") else None
+    source, target = (wallet_of(book, arguments, name) for name in ("source", "target"))
+    amount = amount_of(arguments)
+    grant = grant_of(book, arguments) if arguments.get("grant") else None
 
     def run(act: Act) -> str:
         moved = transfers.transfer(
@@ -112,23 +106,68 @@ def _transfer(book: Book, arguments: Arguments, at: datetime) -> Order:
         )
         return f"grants {', '.join(str(part.pk) for part in moved)}"
 
-    return Order(source.asset, amount, run)
+    return Order(source.customer, source.asset, amount, run)
+
+
+def _top_up(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Credit that is bought, and may be there before it is paid."""
+    wallet, amount = wallet_of(book, arguments, "wallet"), amount_of(arguments)
+    terms = {name: arguments[name] for name in _TERMS if name in arguments}
+    expires_at = instant(arguments, "expires_at")
+    currency = None
+    if code := arguments.get("currency"):
+        currency = Asset.objects.filter(code=code).first()
+        if currency is None:
+            raise NotFoundError(asset=code)
+
+    def run(act: Act) -> str:
+        made = topups.request(
+            wallet=wallet,
+            key=act.key,
+            amount=amount,
+            at=act.at,
+            currency=currency,
+            expires_at=expires_at,
+            cause=said(act),
+            **terms,
+        )
+        return f"top-up {made.pk}"
+
+    is_early = terms.get("availability", Availability.ON_SETTLEMENT) != Availability.ON_SETTLEMENT
+    return Order(wallet.customer, wallet.asset, amount if is_early else ZERO, run)
 
 
 def _confirm(book: Book, arguments: Arguments, at: datetime) -> Order:
-    found = TopUp.objects.select_related("currency").filter(book=book)
-    top_up = found.filter(pk=_number(arguments, "top_up")).first()
-    if top_up is None:
-        raise NotFoundError(top_up=arguments["top_up"])
+    top_up = top_up_of(book, arguments)
     payment_key = inputs.key("payment_key", arguments.get("payment_key", ""), longest=255)
 
     def run(act: Act) -> str:
-        paid = topups.settle(
-            top_up=top_up, payment_key=payment_key, at=act.at, cause=f"{act.cause}: {act.reason}"
-        )
+        paid = topups.settle(top_up=top_up, payment_key=payment_key, at=act.at, cause=said(act))
         return f"grant {paid.grant_id}"
 
-    return Order(top_up.currency, top_up.price, run)
+    return Order(top_up.wallet.customer, top_up.currency, top_up.price, run)
+
+
+def _fail(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Credit that was there before its payment is taken back; without that nothing changes."""
+    top_up = top_up_of(book, arguments)
+
+    def run(act: Act) -> str:
+        topups.fail(top_up=top_up, reason=act.reason, at=act.at, cause=act.cause)
+        return f"top-up {top_up.pk}"
+
+    amount = ZERO if top_up.grant_id is None else top_up.price
+    return Order(top_up.wallet.customer, top_up.currency, amount, run)
+
+
+def _refund(book: Book, arguments: Arguments, at: datetime) -> Order:
+    top_up = top_up_of(book, arguments)
+
+    def run(act: Act) -> str:
+        topups.refund(top_up=top_up, reason=act.reason, at=act.at, cause=act.cause)
+        return f"top-up {top_up.pk}"
+
+    return Order(top_up.wallet.customer, top_up.currency, top_up.price, run)
 
 
 OPERATIONS: Final[Mapping[str, Callable[[Book, Arguments, datetime], Order]]] = {
@@ -137,7 +176,10 @@ OPERATIONS: Final[Mapping[str, Callable[[Book, Arguments, datetime], Order]]] = 
     "adjust": _adjust,
     "void": _void,
     "transfer": _transfer,
+    "top_up": _top_up,
     "confirm": _confirm,
+    "fail": _fail,
+    "refund": _refund,
 }
 
 
@@ -152,60 +194,6 @@ def read(book: Book, operation: str, arguments: Arguments, at: datetime) -> Orde
     return OPERATIONS[inputs.choice("operation", operation, OPERATIONS)](book, arguments, at)
 
 
-def _terms(
-    arguments: Arguments,
-    instants: Collection[str],
-    numbers: Collection[str],
-    words: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return the terms that are given: those of all credit, and these."""
-    plain = (*words, "funding", "priority", "feature_keys", "name")
-    terms = {name: arguments[name] for name in plain if name in arguments}
-    terms |= {name: _instant(arguments, name) for name in instants if arguments.get(name)}
-    return terms | {name: _amount(arguments, name) for name in numbers if arguments.get(name)}
-
-
-def _wallet(book: Book, arguments: Arguments, name: str) -> Wallet:
-    wallets = Wallet.objects.select_related("asset").filter(customer__book=book)
-    wallet = wallets.filter(pk=_number(arguments, name)).first()
-    if wallet is None:
-        raise NotFoundError(**{name: arguments[name]})
-    return wallet
-
-
-def _grant_of(book: Book, arguments: Arguments) -> CreditGrant:
-    found = CreditGrant.objects.select_related("wallet__asset").filter(wallet__customer__book=book)
-    grant = found.filter(pk=_number(arguments, "grant")).first()
-    if grant is None:
-        raise NotFoundError(grant=arguments["grant"])
-    return grant
-
-
-def _number(arguments: Arguments, name: str) -> int:
-    value = arguments.get(name)
-    if not str(value).isascii() or not str(value).isdigit():
-        raise InvalidInputError(field=name, value=value, remedy="name it by its id")
-    return int(str(value))
-
-
-def _amount(arguments: Arguments, name: str = "amount") -> Decimal:
-    value = arguments.get(name)
-    try:
-        amount = Decimal(value) if isinstance(value, str) else None
-    except InvalidOperation:
-        amount = None
-    if amount is None or not amount.is_finite():
-        raise InvalidInputError(field=name, value=value, remedy="write an amount, like '12.50'")
-    return amount
-
-
-def _instant(arguments: Arguments, name: str) -> datetime | None:
-    value = arguments.get(name)
-    try:
-        found = parse_datetime(value) if value else None
-    except (TypeError, ValueError):
-        found = None
-    if value and (found is None or found.utcoffset() is None):
-        remedy = "write a time with its offset, like 2026-03-01T12:00:00Z"
-        raise InvalidInputError(field=name, value=value, remedy=remedy)
-    return found
+def said(act: Act) -> str:
+    """Return who did it and why, in one line."""
+    return f"{act.cause}: {act.reason}" if act.reason else act.cause

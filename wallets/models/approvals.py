@@ -10,7 +10,11 @@ from ledger.models import Asset, Book
 
 
 class Approval(models.Model):
-    """An operation on credit that waits for somebody else than who asked for it."""
+    """
+    An operation on credit that waits for somebody else than who asked for it.
+
+    ``asker`` and ``decider`` are named as the API calls them: "user:ann", or a key, "key:2ndQh7".
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -25,9 +29,13 @@ class Approval(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=12)
     reason = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    asker = models.CharField(max_length=200)
+    asked_by = models.ForeignKey(  # if a person
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     asked_at = models.DateTimeField()
-    decided_by = models.ForeignKey(
+    decider = models.CharField(max_length=200, blank=True, default="")
+    decided_by = models.ForeignKey(  # if a person
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -38,12 +46,13 @@ class Approval(models.Model):
         permissions = [("decide_approval", "Can decide what a second person has to")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(decided_by=None) | ~Q(decided_by=F("asked_by")),
+                condition=~Q(decider=F("asker"))
+                & (Q(decided_by=None) | Q(asked_by=None) | ~Q(decided_by=F("asked_by"))),
                 name="wallets_approval_second_person",
             ),
             models.CheckConstraint(
-                condition=Q(state="waiting", decided_at=None)
-                | (~Q(state="waiting") & Q(decided_at__isnull=False)),
+                condition=Q(state="waiting", decided_at=None, decider="")
+                | (~Q(state="waiting") & Q(decided_at__isnull=False) & ~Q(decider="")),
                 name="wallets_approval_decided",
             ),
         ]

@@ -1,5 +1,6 @@
 """Large changes of credit wait for a second person, and are then done once."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from ledger.errors import InvalidInputError, NotFoundError
-from ledger.models import Transaction
+from ledger.models import TestClock, Transaction
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.spending import left_in
@@ -104,7 +105,7 @@ def test_an_approval_that_can_no_longer_be_done_keeps_waiting(wallet, ann, bob):
     waiting = submit(book, "adjust", ann, grant=str(grant.pk), amount="-4000").approval
     grants.issue(wallet=wallet, key="other", amount=Decimal(1), at=NOON)
     approvals.approve(
-        approval=submit(book, "adjust", ann, grant=str(grant.pk), amount="-3000").approval,
+        approval=submit(book, "adjust", ann, "k2", grant=str(grant.pk), amount="-3000").approval,
         by=bob,
         at=NOON,
     )
@@ -126,6 +127,38 @@ def test_a_void_is_as_large_as_what_is_unused(wallet, ann, bob):
     small = factories.grant(wallet=wallet, amount=10)
     assert submit(book, "void", ann, grant=str(small.pk)).approval is None
     assert left_in(small) == 0
+
+
+def test_a_key_asks_and_another_one_approves(wallet):
+    waiting = give(wallet, "key:one").approval
+    assert (waiting.asker, waiting.asked_by) == ("key:one", None)
+
+    with pytest.raises(ApprovalStateError, match="somebody else"):
+        approvals.approve(approval=waiting, by="key:one", at=NOON)
+    decided = {"state": "refused", "decided_at": NOON, "decider": "key:one"}
+    with pytest.raises(IntegrityError, match="second_person"), transaction.atomic():
+        Approval.objects.filter(pk=waiting.pk).update(**decided)
+    done = approvals.approve(approval=waiting, by="key:two", at=NOON)
+
+    assert (done.decider, done.decided_by, has(wallet)) == ("key:two", None, Decimal("1000.01"))
+
+
+def test_what_was_approved_is_not_asked_for_again(wallet, ann, bob):
+    approvals.approve(approval=give(wallet, ann).approval, by=bob, at=NOON)
+
+    assert give(wallet, ann).approval is None
+    assert (has(wallet), Approval.objects.count()) == (Decimal("1000.01"), 1)
+
+
+def test_credit_of_a_customer_on_a_test_clock_is_given_at_its_time(ann, bob):
+    book = factories.book()
+    clock = TestClock.objects.create(book=book, key="t", now_at=NOON, created_at=NOON)
+    wallet = factories.wallet(customer=factories.customer(book=book, clock=clock))
+    waiting = give(wallet, ann).approval
+
+    approvals.approve(approval=waiting, by=bob, at=NOON + timedelta(days=99))
+
+    assert CreditGrant.objects.get().effective_at == NOON
 
 
 def test_a_transfer_moves_once_it_is_approved(wallet, ann, bob):
