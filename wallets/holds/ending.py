@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from ledger import arrays, bulk
 from ledger.money import ZERO
 from wallets.errors import HoldClosedError
-from wallets.holds import parts, standing
+from wallets.holds import parts, standing, telling
 from wallets.models import Hold
 
 _CHUNK: Final = 500
@@ -38,6 +38,8 @@ def release(*, hold: Hold, at: datetime) -> Hold:
         hold.state = Hold.State.EXPIRED if is_expired else Hold.State.RELEASED
         hold.closed_at = hold.expires_at if is_expired else at
         hold.save(update_fields=["state", "closed_at"])
+        if is_expired:
+            telling.expired([hold.pk], at=at)
     return hold
 
 
@@ -67,6 +69,7 @@ def _expire(query: str, at: datetime, limit: int) -> int:
         if numbers:
             _give_back(numbers)
             cursor.execute(_END, [arrays.whole(numbers)])
+            telling.expired(numbers, at=at)
     return len(numbers)
 
 

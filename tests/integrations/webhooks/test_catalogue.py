@@ -19,12 +19,13 @@ from tests import factories
 from tests.billing.budgets.scene import budget
 from tests.billing.scene import event, new_scene
 from tests.factories import NOON
+from tests.wallets.holds.setting_aside import hold
 from tests.wallets.recharge import rules
 from tests.wallets.spending import use
 from tests.wallets.topups import buying
-from wallets import alerts, evaluation, topups
+from wallets import alerts, evaluation, holds, topups
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ROOT = Path(__file__).resolve().parents[3]
 TYPE = re.compile(r"[a-z]+(\.[a-z_]+)+")
 
@@ -137,6 +138,15 @@ class TestWhatIsPublished:
             at += 2 * DAY
 
         assert told() == {"topup.requested", "topup.failed", "recharge.stopped"}
+
+    def test_holds(self):
+        grant = factories.grant(amount=100)
+        hold(grant.wallet.customer, 75, expires_in=HOUR)
+        late = hold(grant.wallet.customer, 5, expires_in=HOUR)
+        holds.release(hold=late, at=NOON + HOUR)
+        holds.expire(at=NOON + HOUR)
+
+        assert told() == {"grant.issued", "hold.expired"}
 
     def test_budgets(self):
         scene = new_scene()

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from ledger import bulk
 from ledger.errors import InvalidInputError, PrecisionError
-from ledger.models import TestClock
+from ledger.models import Outbox, TestClock
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.holds.setting_aside import (
@@ -180,6 +180,44 @@ def test_a_test_clock_decides_for_those_who_live_by_it(grant, customer):
     assert holds.expire(at=NOON) == 1
     made.refresh_from_db()
     assert made.closed_at == NOON + 10 * HOUR
+
+
+def events():
+    """Return what was told of holds that expired: key, captured, given back."""
+    told = Outbox.objects.filter(topic="event", payload__type="hold.expired").order_by("pk")
+    data = [row.payload["data"] for row in told]
+    return [(one["hold"], one["captured"], one["given_back"]) for one in data]
+
+
+def test_expiry_is_told_once_by_whoever_ends_the_hold(customer):
+    lease, late = (hold(customer, amount, expires_in=HOUR) for amount in (75, 5))
+    capture(lease, 30, is_final=False)
+    hold(customer, 1, expires_in=2 * HOUR)
+
+    for _ in range(2):
+        holds.release(hold=late, at=NOON + HOUR)
+        holds.expire(at=NOON + HOUR)
+
+    assert events() == [(late.key, "0", "5"), (lease.key, "30", "45")]
+
+
+def test_what_ends_in_time_is_not_told_to_have_expired(customer):
+    holds.release(hold=hold(customer, 75), at=NOON)
+    capture(hold(customer, 75), 10)
+    holds.expire(at=NOON + 30 * HOUR)
+
+    assert events() == []
+
+
+@pytest.mark.parametrize("many", [1, 20])
+def test_sweep_takes_as_many_queries_for_one_hold_as_for_twenty(
+    customer, many, django_assert_num_queries
+):
+    for _ in range(many):
+        hold(customer, 1, expires_in=HOUR)
+
+    with django_assert_num_queries(17):
+        assert holds.expire(at=NOON + HOUR) == many
 
 
 def test_whoever_locks_an_account_gives_back_what_has_expired_on_it(grant, customer):
