@@ -1,5 +1,27 @@
-"""The admin of prepaid credit: wallets, grants, and what became of them."""
+"""The admin of prepaid credit: wallets and what is in them, holds, what is bought, what waits."""
 
-from wallets.admin import glance, grants, wallets
+from wallets.admin import (
+    alerts,
+    approvals,
+    glance,
+    grants,
+    holds,
+    recharge,
+    recharge_stops,
+    schedules,
+    topups,
+    wallets,
+)
 
-__all__ = ["glance", "grants", "wallets"]
+__all__ = [
+    "alerts",
+    "approvals",
+    "glance",
+    "grants",
+    "holds",
+    "recharge",
+    "recharge_stops",
+    "schedules",
+    "topups",
+    "wallets",
+]

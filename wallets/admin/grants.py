@@ -1,8 +1,9 @@
-"""Credit grants: what became of each, and the way to void one."""
+"""Credit grants: what became of each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import admin
@@ -12,16 +13,18 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from ledger.admin import sources
-from ledger.admin.base import BookFilter, Listing, cause_of
-from ledger.admin.display import amount, instant, link
-from ledger.admin.fields import ReasonField
-from ledger.admin.operations import Done, Operation, OperationForm
-from ledger.admin.tables import Table
+from ledger.admin.base import BookFilter, Listing
+from ledger.admin.display import NOTHING, amount, instant, link
+from ledger.admin.tables import Table, number
 from ledger.ids import LINES
 from ledger.models import Transaction
-from wallets import grants, issuing, summary
+from wallets import issuing, summary
 from wallets.admin import figures, states
+from wallets.admin.grant_operations import ADJUST, TRANSFER, VOID
+from wallets.admin.states import time_of
 from wallets.models import CreditGrant
+
+_PARTS: Final = 50
 
 
 class GrantsBookFilter(BookFilter):
@@ -47,32 +50,11 @@ class LifeFilter(admin.SimpleListFilter):
         return queryset
 
 
-class VoidForm(OperationForm):
-    reason = ReasonField()
-
-
-def _void(request: HttpRequest, row: CreditGrant, given: dict[str, Any]) -> Done:
-    reason = f"{given['reason']} ({cause_of(request)})"
-    return Done(message=f"Voided {row.key}.", row=grants.void(grant=row, at=now(), reason=reason))
-
-
-VOID: Final = Operation(
-    name="void",
-    label="Void",
-    explanation="Returns what is unused to where it came from, for good; what was used stays used.",
-    permission="wallets.void_creditgrant",
-    form=VoidForm,
-    run=_void,
-    applies=lambda row: row.voided_at is None and row.expired_at is None,
-    is_grave=True,
-)
-
-
 @admin.register(CreditGrant)
 class CreditGrantAdmin(Listing):
     fields = (
         "key", "name", "wallet_link", "amount_shown", "funding", "state", "priority", "effective",
-        "expires", "voided", "feature_keys", "cost_basis", "account_link", "posting",
+        "expires", "voided", "features", "cost", "parent_link", "reason", "account_link", "posting",
     )  # fmt: skip
     readonly_fields = fields
     list_display = (
@@ -80,12 +62,18 @@ class CreditGrantAdmin(Listing):
         "granted", "used", "expired", "held", "available",
     )  # fmt: skip
     list_filter = (GrantsBookFilter, LifeFilter, "funding")
-    operations = (VOID,)
+    operations = (ADJUST, TRANSFER, VOID)
     search_fields = ("key",)
     search_help_text = "Customer's key or its beginning, or the grant's key"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return CreditGrant.objects.select_related("wallet__customer", "wallet__asset", "account")
+        return CreditGrant.objects.select_related(
+            "wallet__customer__book",
+            "wallet__customer__clock",
+            "wallet__asset",
+            "account",
+            "parent",
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -93,19 +81,27 @@ class CreditGrantAdmin(Listing):
         return states.search(queryset, search_term, customer="wallet__customer"), False
 
     def enrich(self, rows: list[Any]) -> None:
-        found = summary.of_grants([row.pk for row in rows], at=now())
+        found = states.read_by_time(
+            rows,
+            lambda row: row.wallet.customer,
+            lambda numbers, at: summary.of_grants(numbers, at=at),
+        )
         for row in rows:
             row.figures = found[row.pk]
 
     def panels(self, request: HttpRequest, obj: CreditGrant) -> dict[str, Any]:
-        found = summary.of_grants([obj.pk], at=now())[obj.pk]
+        at = time_of(obj.wallet.customer)
+        found = summary.of_grants([obj.pk], at=at)[obj.pk]
         table = Table(
             title="What became of it",
             columns=figures.columns(),
             rows=[figures.cells(found, obj.wallet.asset)],
         )
         account = reverse("admin:ledger_account_change", args=[obj.account_id])
-        return {"tables": [table], "links": [(f"{account}?period=all", "Every line of it")]}
+        return {
+            "tables": [table, *_parts(obj, at)],
+            "links": [(f"{account}?period=all", "Every line of it")],
+        }
 
     @admin.display(description="wallet")
     def wallet_link(self, row: CreditGrant) -> SafeString:
@@ -127,7 +123,19 @@ class CreditGrantAdmin(Listing):
 
     @admin.display(description="state")
     def state(self, row: CreditGrant) -> SafeString:
-        return states.badge_of(row, now())
+        return states.badge_of(row, time_of(row.wallet.customer))
+
+    @admin.display(description="part of")
+    def parent_link(self, row: CreditGrant) -> SafeString:
+        return link(row.parent, row.parent.key) if row.parent else NOTHING
+
+    @admin.display(description="features")
+    def features(self, row: CreditGrant) -> str:
+        return ", ".join(row.feature_keys) or "all"
+
+    @admin.display(description="cost basis")
+    def cost(self, row: CreditGrant) -> SafeString:
+        return amount(row.cost_basis)
 
     @admin.display(description="amount")
     def amount_shown(self, row: CreditGrant) -> SafeString:
@@ -164,6 +172,26 @@ class CreditGrantAdmin(Listing):
     @admin.display(description="available")
     def available(self, row: Any) -> SafeString:
         return amount(row.figures.available, row.wallet.asset, is_named=False)
+
+
+def _parts(grant: CreditGrant, at: datetime) -> list[Table]:
+    """Show what was added to it, taken from it or moved elsewhere."""
+    parts = list(grant.children.select_related("wallet__customer").order_by("-pk")[:_PARTS])
+    if not parts:
+        return []
+    rows = [
+        (
+            link(part, part.key),
+            link(part.wallet),
+            states.badge_of(part, at),
+            amount(part.amount, grant.wallet.asset),
+            part.reason,
+            instant(part.created_at),
+        )
+        for part in parts
+    ]
+    columns = ("Grant", "Wallet", "State", number("Amount"), "Reason", "Made")
+    return [Table(title="Its parts, the newest first", columns=columns, rows=rows)]
 
 
 @sources.register

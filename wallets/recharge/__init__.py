@@ -6,8 +6,8 @@ and one charge closes the whole gap, within the caps of a day and a month. After
 longer each time, and stops in the end. A stop of the book halts all its rules at once.
 """
 
-from wallets.recharge.buying import due, run
+from wallets.recharge.buying import due, pending, run
 from wallets.recharge.defining import change, create, pause, resume
 from wallets.recharge.stopping import end_stop, stop_all
 
-__all__ = ["change", "create", "due", "end_stop", "pause", "resume", "run", "stop_all"]
+__all__ = ["change", "create", "due", "end_stop", "pause", "pending", "resume", "run", "stop_all"]

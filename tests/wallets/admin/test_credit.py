@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from ledger import chart
 from ledger.models import Transaction
 from tests import factories
 from tests.factories import NOON
@@ -15,14 +14,13 @@ from wallets.models import CreditGrant, Wallet
 
 pytestmark = pytest.mark.django_db
 
-TERMS = {"key": "g1", "amount": "25.5", "funding": "paid", "priority": "100"}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered():
-    chart.forget()
-    yield
-    chart.forget()
+TERMS = {
+    "key": "g1",
+    "amount": "25.5",
+    "funding": "paid",
+    "priority": "100",
+    "reason": "Agreed with sales",
+}
 
 
 def test_a_wallet_is_opened_and_credit_issued_into_it():
@@ -65,6 +63,7 @@ def test_the_same_form_sent_twice_issues_once():
         ({"expires_at": "2001-01-01T00:00:00"}, "expires_at"),
         ({"priority": "99999"}, "priority"),
         ({"key": ""}, "key"),
+        ({"reason": ""}, "reason"),
     ],
 )
 def test_what_cannot_be_issued_is_said_at_its_field(wrong, field):
