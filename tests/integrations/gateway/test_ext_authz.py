@@ -53,3 +53,12 @@ def test_a_denial_is_what_the_caller_shall_see(gateway: Gateway) -> None:
     assert (response.status_code, response.json()["status"]) == (429, 429)
     assert response.headers["Content-Type"] == "application/problem+json"
     assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= response.headers.keys()
+
+
+def test_what_is_left_is_told_with_a_yes_too(gateway: Gateway) -> None:
+    gateway.may_use(10)
+    response = gateway.envoy(f"{OPTIONS}/v1/chat")
+
+    assert response.status_code == 200
+    assert response.headers["RateLimit"].startswith('"entitlement:tokens";r=10;t=')
+    assert response.headers["RateLimit-Policy"] == '"entitlement:tokens";q=10'
