@@ -130,10 +130,12 @@ class AlertAdmin(Listing):
         run=_create,
     )
     fields = (
-        "key", "wallet_link", "kind", "limit", "feature", "mail", "state", "firings", "created",
-        "ended",
-    )  # fmt: skip
-    readonly_fields = fields
+        ("key", "wallet_link", "state"),
+        ("kind", "limit", "feature"),
+        ("mail", "firings"),
+        ("created", "ended"),
+    )
+    readonly_fields = tuple(name for line in fields for name in line)
     list_display = ("key", "wallet_link", "kind", "limit", "state", "firings", "mail")
     list_filter = (BookFilter, "kind", "is_armed")
     operations = (CHANGE, END)
@@ -152,7 +154,7 @@ class AlertAdmin(Listing):
         told = obj.history.select_related("grant__wallet__customer")[:_FIRINGS]
         table = Table(
             title="What was told, the newest first",
-            columns=("", "At", number("The figure was"), "Grant"),
+            columns=("Firing", "At", number("The figure was"), "Grant"),
             rows=[
                 (
                     firing.number,

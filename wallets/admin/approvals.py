@@ -108,9 +108,14 @@ class ApprovalAdmin(Listing):
     )  # fmt: skip
     keyset = ("-state", "-pk")  # waiting is the last word: people decide few, so no index
     list_display = (
-        "what", "amount_shown", "wallet_link", "reason", "asker", "asked", "state_shown",
-        "decider",
-    )  # fmt: skip
+        "what",
+        "amount_shown",
+        "wallet_link",
+        "reason",
+        "asker",
+        "asked",
+        "state_shown",
+    )
     list_filter = (BookFilter, "state", "operation")
     operations = (APPROVE, REFUSE)
     search_fields = ("asker__icontains", "reason__icontains")
@@ -135,7 +140,7 @@ class ApprovalAdmin(Listing):
             (name.replace("_", " "), link(obj.named[name]) if name in obj.named else _words(value))
             for name, value in obj.arguments.items()
         ]
-        table = Table(title="What was asked for", columns=("", ""), rows=rows)
+        table = Table(title="What was asked for", columns=("Term", "Value"), rows=rows)
         return {"tables": [table], "figures": list(_figures(request, obj))}
 
     @admin.display(description="what")

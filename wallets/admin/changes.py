@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils.timezone import now
 
 from ledger.admin.base import cause_of
+from ledger.admin.dashboard import Figure
+from ledger.admin.display import link
 from ledger.admin.fields import ReasonField
 from ledger.admin.operations import Done, OperationForm
 from ledger.models import Book
 from wallets import approvals
 from wallets.admin.fields import new_key
-from wallets.models import CreditGrant, GrantSchedule, TopUp
+from wallets.models import Approval, CreditGrant, GrantSchedule, TopUp
 
 _LONGEST_REASON: Final = 300  # who gave it stands behind it
 _DONE: Final = re.compile(r"(grant|schedule|top-up)s? ([0-9, ]+)")
@@ -86,3 +88,14 @@ def rows_of(outcome: str) -> list[Model]:
         return []
     numbers = [int(number) for number in found[2].split(", ")]
     return list(_KINDS[found[1]].filter(pk__in=numbers).order_by("pk"))
+
+
+def waiting(book: Book, about: Q) -> Iterator[Figure]:
+    """Show what waits for a second person and is about something."""
+    for approval in Approval.objects.filter(about, book=book, state=Approval.State.WAITING):
+        yield Figure(
+            label="Waits for a second person",
+            value=link(approval),
+            tone="warn",
+            note=f"{approval.operation}, asked for by {approval.asker}",
+        )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -19,7 +20,7 @@ from ledger.admin.tables import Table, number
 from ledger.ids import LINES
 from ledger.models import Transaction
 from wallets import issuing, summary
-from wallets.admin import figures, states
+from wallets.admin import changes, figures, states
 from wallets.admin.grant_operations import ADJUST, TRANSFER, VOID
 from wallets.admin.states import time_of
 from wallets.models import CreditGrant
@@ -53,10 +54,17 @@ class LifeFilter(admin.SimpleListFilter):
 @admin.register(CreditGrant)
 class CreditGrantAdmin(Listing):
     fields = (
+        ("key", "name", "wallet_link"),
+        ("amount_shown", "funding", "state"),
+        ("effective", "expires", "voided"),
+        ("priority", "features", "cost"),
+        ("parent_link", "account_link", "posting"),
+        "reason",
+    )
+    readonly_fields = (
         "key", "name", "wallet_link", "amount_shown", "funding", "state", "priority", "effective",
         "expires", "voided", "features", "cost", "parent_link", "reason", "account_link", "posting",
     )  # fmt: skip
-    readonly_fields = fields
     list_display = (
         "key", "wallet_link", "asset", "state", "expires",
         "granted", "used", "expired", "held", "available",
@@ -99,6 +107,9 @@ class CreditGrantAdmin(Listing):
         )
         account = reverse("admin:ledger_account_change", args=[obj.account_id])
         return {
+            "figures": list(
+                changes.waiting(obj.wallet.customer.book, Q(arguments__grant=str(obj.pk)))
+            ),
             "tables": [table, *_parts(obj, at)],
             "links": [(f"{account}?period=all", "Every line of it")],
         }

@@ -16,7 +16,7 @@ from ledger.admin import charts
 from ledger.admin.charts import Frame, Plane, Tick
 from ledger.admin.display import figures
 from ledger.models import Asset
-from ledger.money import SCALE, ZERO, multiply, subtract
+from ledger.money import ONE, SCALE, ZERO, multiply, subtract
 from wallets.days import Day
 from wallets.forecast import Forecast, Left
 
@@ -24,6 +24,7 @@ _FRAME: Final = Frame(width=960, height=300, left=66, right=20, top=26, base=250
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _DATES: Final = 8  # written along the base, about
+_PLACES, _MORE_PLACES = 2, 6  # of what is used per day, if it is less than one
 _LEAST_AHEAD: Final = 6  # the part of the past that is drawn ahead, at least
 _NAME_ROOM: Final = 110  # that the name of the run-out needs beside it
 
@@ -85,6 +86,12 @@ def draw(story: Story, *, name: str) -> SafeString:
     )  # fmt: skip
 
 
+def pace(forecast: Forecast) -> Decimal:
+    """Return what is used per day, as exactly as anybody wants to read it."""
+    burn = forecast.burn_per_day
+    return round(burn, _PLACES if burn >= ONE else _MORE_PLACES)
+
+
 def sentences(story: Story) -> Iterator[str]:
     """Say what the picture shows."""
     first, last = story.past[0], story.past[-1]
@@ -92,7 +99,7 @@ def sentences(story: Story) -> Iterator[str]:
         f"{_shown(story, first.amount)} was left at the end of {story.days[0].date}"
         f" and {_shown(story, last.amount)} is left now."
     )
-    burn = _shown(story, story.forecast.burn_per_day)
+    burn = _shown(story, pace(story.forecast))
     runs_out_at = story.forecast.runs_out_at
     if runs_out_at is None:
         yield f"At {burn} per day it does not run out."

@@ -194,7 +194,7 @@ class RechargeRuleAdmin(Listing):
         rows = [
             (
                 link(bought),
-                badge(bought.get_state_display()),
+                badge(bought.get_state_display().lower()),
                 amount(bought.amount, obj.wallet.asset),
                 amount(bought.price, obj.currency),
                 instant(bought.created_at),
@@ -221,7 +221,7 @@ class RechargeRuleAdmin(Listing):
     def state_shown(self, row: RechargeRule) -> SafeString:
         if row.state == State.ACTIVE and row.rests_until is not None:
             return badge("rests", "warn")
-        return badge(row.get_state_display(), _TONES[State(row.state)])
+        return badge(row.get_state_display().lower(), _TONES[State(row.state)])
 
     @admin.display(description="buys when")
     def when(self, row: RechargeRule) -> SafeString | str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from ledger.admin.base import BookFilter, Listing, cause_of
-from ledger.admin.dashboard import Figure
 from ledger.admin.display import NOTHING, amount, badge, instant, link
 from ledger.admin.fields import AssetField
 from ledger.admin.operations import Done, Operation, OperationForm
@@ -22,7 +21,7 @@ from wallets.admin import changes, states
 from wallets.admin.changes import ReasonedForm
 from wallets.admin.fields import CreditField, new_key
 from wallets.admin.states import time_of
-from wallets.models import Approval, TopUp, Wallet
+from wallets.models import TopUp, Wallet
 
 State = TopUp.State
 _TONES: Final = {
@@ -155,8 +154,7 @@ class TopUpAdmin(Listing):
     )
     readonly_fields = tuple(name for line in fields for name in line)
     list_display = (
-        "key", "wallet_link", "amount_shown", "price_shown", "state_shown", "payment", "rule_link",
-        "created",
+        "key", "wallet_link", "amount_shown", "price_shown", "state_shown", "payment", "created",
     )  # fmt: skip
     list_filter = (BookFilter, "state", "rail")
     operations = (CONFIRM, FAIL, REFUND)
@@ -178,7 +176,7 @@ class TopUpAdmin(Listing):
     def panels(self, request: HttpRequest, obj: TopUp) -> dict[str, Any]:
         steps = [
             (
-                badge(step.get_state_display(), _TONES.get(State(step.state), "")),
+                badge(step.get_state_display().lower(), _TONES.get(State(step.state), "")),
                 instant(step.recorded_at),
                 step.cause,
                 step.reason,
@@ -186,7 +184,10 @@ class TopUpAdmin(Listing):
             for step in obj.history.all()
         ]
         table = Table(title="What happened", columns=("State", "At", "By", "Why"), rows=steps)
-        return {"tables": [table], "figures": list(_waiting(obj))}
+        return {
+            "tables": [table],
+            "figures": list(changes.waiting(obj.book, Q(arguments__top_up=str(obj.pk)))),
+        }
 
     @admin.display(description="wallet")
     def wallet_link(self, row: TopUp) -> SafeString:
@@ -194,7 +195,7 @@ class TopUpAdmin(Listing):
 
     @admin.display(description="state")
     def state_shown(self, row: TopUp) -> SafeString:
-        return badge(row.get_state_display(), _TONES.get(State(row.state), ""))
+        return badge(row.get_state_display().lower(), _TONES.get(State(row.state), ""))
 
     @admin.display(description="credit")
     def amount_shown(self, row: TopUp) -> SafeString:
@@ -235,12 +236,3 @@ class TopUpAdmin(Listing):
     @admin.display(description="failed or refunded")
     def closed(self, row: TopUp) -> SafeString:
         return instant(row.closed_at)
-
-
-def _waiting(top_up: TopUp) -> Iterator[Figure]:
-    """Say if its payment waits to be confirmed by a second person."""
-    waits = Approval.objects.filter(
-        book=top_up.book_id, state=Approval.State.WAITING, arguments__top_up=str(top_up.pk)
-    )
-    for approval in waits:
-        yield Figure(label="Waits for a second person", value=link(approval), tone="warn")

@@ -19,7 +19,7 @@ from ledger.models import Asset
 from ledger.money import ZERO
 from wallets import days as by_day
 from wallets import forecast, funds, shares, summary
-from wallets.admin import figures, picture, states
+from wallets.admin import changes, figures, picture, states
 from wallets.burndown import sort_lots
 from wallets.forecast import Forecast
 from wallets.lots import lot_of
@@ -88,6 +88,9 @@ def _figures(wallet: Wallet, whole: Figures, told: Forecast, at: datetime) -> It
         note="of the customer in this asset",
     )
     yield _lasting(told, asset, at)
+    number_ = str(wallet.pk)
+    about = Q(arguments__wallet=number_) | Q(arguments__source=number_)
+    yield from changes.waiting(wallet.customer.book, about | Q(arguments__target=number_))
 
 
 def _lasting(told: Forecast, asset: Asset, at: datetime) -> Figure:
@@ -96,26 +99,21 @@ def _lasting(told: Forecast, asset: Asset, at: datetime) -> Figure:
         return Figure(label=label, value="not at this pace", tone="good")
     if ends_at <= at:
         return Figure(label=label, value="nothing left to use", tone="bad")
-    left = (ends_at - at) / timedelta(days=1)
+    left, pace = (ends_at - at) / timedelta(days=1), amount(picture.pace(told), asset)
     return Figure(
         label=label,
         value=f"{ends_at:%Y-%m-%d}",
         tone="warn" if ends_at - at < SOON else "",
-        note=format_html("in {} days at {} per day", f"{left:.1f}", _pace(told, asset)),
+        note=format_html("in {} days at {} per day", f"{left:.1f}", pace),
     )
-
-
-def _pace(told: Forecast, asset: Asset) -> SafeString:
-    return amount(round(told.burn_per_day, 2 if told.burn_per_day >= 1 else 6), asset)
 
 
 def _note(story: picture.Story, span: int) -> SafeString:
     """Say what the forecast rests on, and offer to look further back."""
     told = story.forecast
     rests_on = format_html(
-        "{} per day on the average of {} days, {} in all. What expires before it is used, what is"
+        "The pace is the average of {} days, {} in all. What expires before it is used, what is"
         " held and grants still to come are not counted on. Days are those of UTC.",
-        _pace(told, story.asset),
         f"{float(told.days):.1f}".removesuffix(".0"),
         amount(by_day.total(day.used for day in story.days), story.asset),
     )

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from ledger.admin.base import CustomersBookFilter, Listing
 from ledger.admin.display import amount, badge, instant, link
+from ledger.money import add
 from wallets import summary
 from wallets.admin import states, wallet_page
 from wallets.admin.alerts import ALERT
@@ -32,6 +33,7 @@ class WalletAdmin(Listing):
     list_display = (
         "key",
         "customer_link",
+        "asset_code",
         "shared",
         "granted",
         "used",
@@ -43,6 +45,9 @@ class WalletAdmin(Listing):
     operations = (ISSUE, TRANSFER, REQUEST, SCHEDULE, RECHARGE, ALERT)
     search_fields = ("key",)
     search_help_text = "Customer's key or its beginning, or the wallet's key"
+
+    class Media:
+        css = {"all": ["wallets/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return Wallet.objects.select_related("customer__book", "customer__clock", "asset")
@@ -68,6 +73,10 @@ class WalletAdmin(Listing):
     def customer_link(self, row: Wallet) -> SafeString:
         return link(row.customer)
 
+    @admin.display(description="asset")
+    def asset_code(self, row: Wallet) -> str:
+        return row.asset.code
+
     @admin.display(description="created")
     def created(self, row: Wallet) -> SafeString:
         return instant(row.created_at)
@@ -78,20 +87,21 @@ class WalletAdmin(Listing):
 
     @admin.display(description="granted")
     def granted(self, row: Any) -> SafeString:
-        return amount(row.figures.granted, row.asset)
+        return amount(row.figures.granted, row.asset, is_named=False)
 
     @admin.display(description="used")
     def used(self, row: Any) -> SafeString:
-        return amount(row.figures.used, row.asset)
+        return amount(row.figures.used, row.asset, is_named=False)
 
     @admin.display(description="expired, voided")
     def gone(self, row: Any) -> SafeString:
-        return amount(row.figures.expired + row.figures.voided, row.asset)
+        lost = add(row.figures.expired, row.figures.voided)
+        return amount(lost, row.asset, is_named=False)
 
     @admin.display(description="held")
     def held(self, row: Any) -> SafeString:
-        return amount(row.figures.held, row.asset)
+        return amount(row.figures.held, row.asset, is_named=False)
 
     @admin.display(description="available")
     def available(self, row: Any) -> SafeString:
-        return amount(row.figures.available, row.asset)
+        return amount(row.figures.available, row.asset, is_named=False)

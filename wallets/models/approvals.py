@@ -58,4 +58,4 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.operation} {self.pk}"
+        return f"approval {self.pk}"

@@ -182,6 +182,8 @@ class TestTwoPeople:
         said = finance.read("wallets_approval_change", asked.pk)
         assert "a second person must approve it" in said
         assert "You asked for it somebody else decides" in said
+        asked_by = f"approval {asked.pk} grant, asked for by user:{finance.user.username}"
+        assert asked_by in finance.read("wallets_wallet_change", wallet.pk)
         assert not CreditGrant.objects.exists()
 
         assert other.offers("approve", "wallets_approval_change", asked.pk)

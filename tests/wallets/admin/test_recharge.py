@@ -36,7 +36,7 @@ def test_a_rule_is_made_on_its_wallet_and_buys(finance):
     assert "Buys when: below 20.00 USD" in said
     assert "Buys: up to 100.00 USD" in said
     assert "On its way 100.00 USD" in said
-    assert f"{open_one(made).key} Awaiting Payment 100.00 USD 100.00 USD" in said
+    assert f"{open_one(made).key} awaiting payment 100.00 USD 100.00 USD" in said
 
 
 def test_a_rule_is_made_from_the_list_for_an_interval(finance):

@@ -43,7 +43,7 @@ def test_a_top_up_is_asked_for_and_its_payment_confirmed(finance):
     )
     said = finance.read("wallets_topup_change", top_up.pk)
     name = finance.user.username
-    assert f"Settled {top_up.settled_at:%Y-%m-%d}" in said
+    assert f"settled {top_up.settled_at:%Y-%m-%d}" in said
     assert f"{name}: On the statement of today (user:{name})" in said
 
 
@@ -54,7 +54,7 @@ def test_a_large_payment_is_confirmed_by_two(settings, top_up, finance):
     finance.do("wallets_topup_confirm", top_up.pk, values=SEEN)
     asked = Approval.objects.get()
     assert (has(top_up.wallet), asked.operation) == (0, "confirm")
-    assert f"Waits for a second person confirm {asked.pk}" in finance.read(
+    assert f"Waits for a second person approval {asked.pk}" in finance.read(
         "wallets_topup_change", top_up.pk
     )
     finance.do("wallets_approval_approve", asked.pk, status=403)
