@@ -102,7 +102,6 @@ class UnitsIn(Body):
     example: ClassVar[dict[str, Any]] = {
         "key": "launch-week",
         "amount": "250000",
-        "expires_at": "2026-04-01T00:00:00Z",
         "reason": "Launch week",
     }
 
@@ -128,7 +127,7 @@ class UnitsOut(serializers.Serializer[Any]):
         "amount": "250000",
         "feature_keys": ["gpt-5-input"],
         "effective_at": _AT,
-        "expires_at": "2026-04-01T00:00:00Z",
+        "expires_at": None,
         "reason": "Launch week",
     }
 

@@ -1,9 +1,16 @@
-"""What the service sends, in the OpenAPI document: its section ``webhooks``."""
+"""
+What this package adds to the OpenAPI document.
+
+The paths of sources and gateways, which are plain views, and the section ``webhooks``: what the
+service sends.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from integrations.api.described import gateway, openmeter, sources
+from integrations.api.described.parts import SCHEMES
 from integrations.webhooks.catalogue import EVENT_TYPES, EventType
 
 _TEXT: Final = {"type": "string"}
@@ -16,6 +23,16 @@ _HEADERS: Final = {
     "webhook-timestamp": "When it was sent, in seconds since 1970.",
     "webhook-signature": _SIGNATURE,
 }
+
+
+def add_faces(
+    result: dict[str, Any], generator: object, request: object, public: object
+) -> dict[str, Any]:
+    """Describe what gateways ask and sources post to (drf-spectacular's postprocessing hook)."""
+    paths = {**result["paths"], **gateway.PATHS, **sources.PATHS, **openmeter.PATHS}
+    result["paths"] = dict(sorted(paths.items()))
+    result["components"]["securitySchemes"] |= SCHEMES
+    return result
 
 
 def add_webhooks(

@@ -117,13 +117,13 @@ def operation(
         for media_type, sent in bodies.items()
         if (example := _example(sent)) is not None
     ]
-    shown = next(iter(answer.values())) if isinstance(answer, dict) else answer
-    if hasattr(shown, "example"):
-        examples.append(
-            OpenApiExample(
-                "Answer", value=shown.example, response_only=True, status_codes=[str(status)]
-            )
-        )
+    answers = answer if isinstance(answer, dict) else {status: answer}
+    examples += [
+        OpenApiExample("Answer", value=shown.example, response_only=True, status_codes=[str(code)])
+        for told, shown in answers.items()
+        if hasattr(shown, "example")
+        for code in [told[0] if isinstance(told, tuple) else told]
+    ]
     decorate: Callable[[F], F] = extend_schema(
         operation_id=name,
         summary=summary,
@@ -131,16 +131,14 @@ def operation(
         tags=[tag],
         parameters=parameters,
         request=body,
-        responses=answer if isinstance(answer, dict) else {status: answer},
+        responses=answers,
         examples=examples,
     )
     return decorate
 
 
 def _example(sent: Any) -> object:
-    if child := getattr(sent, "child", None):
-        return [child.example]
-    return getattr(sent, "example", None)
+    return getattr(getattr(sent, "child", sent), "example", None)  # lists are made of it elsewhere
 
 
 class Schema(AutoSchema):

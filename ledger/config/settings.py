@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "ledger.api.schema.finish",
+        "integrations.api.openapi.add_faces",
         "integrations.api.openapi.add_webhooks",
     ],
 }

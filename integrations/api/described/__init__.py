@@ -1,0 +1,1 @@
+"""Faces and sources, which are plain views, as the OpenAPI document describes them."""
