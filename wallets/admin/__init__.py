@@ -6,9 +6,11 @@ from wallets.admin import (
     glance,
     grants,
     holds,
+    prices,
     recharge,
     recharge_stops,
     schedules,
+    shares,
     topups,
     wallets,
 )
@@ -19,9 +21,11 @@ __all__ = [
     "glance",
     "grants",
     "holds",
+    "prices",
     "recharge",
     "recharge_stops",
     "schedules",
+    "shares",
     "topups",
     "wallets",
 ]

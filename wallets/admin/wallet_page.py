@@ -233,7 +233,7 @@ def _shares(wallet: Wallet, at: datetime) -> Iterator[Table]:
         stands = standing[share.pk]
         rows.append(
             (
-                link(share.customer),
+                link(share, share.customer),
                 amount(share.amount, wallet.asset),
                 share.cadence,
                 amount(stands.used, wallet.asset),

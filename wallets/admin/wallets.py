@@ -16,6 +16,7 @@ from wallets.admin import states, wallet_page
 from wallets.admin.alerts import ALERT
 from wallets.admin.recharge import RECHARGE
 from wallets.admin.schedules import SCHEDULE
+from wallets.admin.shares import SHARE
 from wallets.admin.topups import REQUEST
 from wallets.admin.wallet_operations import ISSUE, OPEN, TRANSFER
 from wallets.models import Wallet
@@ -42,7 +43,7 @@ class WalletAdmin(Listing):
         "available",
     )
     list_filter = (CustomersBookFilter, "is_shared")
-    operations = (ISSUE, TRANSFER, REQUEST, SCHEDULE, RECHARGE, ALERT)
+    operations = (ISSUE, TRANSFER, REQUEST, SCHEDULE, RECHARGE, ALERT, SHARE)
     search_fields = ("key",)
     search_help_text = "Customer's key or its beginning, or the wallet's key"
 
