@@ -56,8 +56,17 @@ def burned_units_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
             yield Disagreement("units", f"account {account}", detail, _REMEDY)
 
 
+def budgets_are_held(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What each period of a budget holds is what active holds that name it set aside."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, {"book": book_id})
+        for key, starts_at, held, parts in cursor.fetchall():
+            detail = f"{text(held)} held, {text(parts)} set aside by active holds"
+            yield Disagreement("budgets", f"{key} from {starts_at.isoformat()}", detail, _HOLDS)
+
+
 def shares_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
-    """What each share has seen used is what usage took of its wallet since it was given."""
+    """What each share has seen used is what usage and captures took since it was given."""
     standing = WalletShare.objects.filter(ended_at=None).order_by("pk")
     if book_id is not None:
         standing = standing.filter(wallet__customer__book=book_id)
@@ -77,6 +86,24 @@ def shares_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
                 yield Disagreement("shares", subject, detail, _REMEDY)
 
 
+_HOLDS: Final = (
+    "Holds are not in the journal: compare wallets_hold, wallets_holdpart and billing_budgetuse"
+    " with a backup, and find out who wrote to them past the application."
+)
+_HELD: Final = """
+    WITH held AS (
+        SELECT u.id, sum(p.amount) AS amount
+        FROM wallets_hold h
+        JOIN wallets_holdpart p ON p.hold_id = h.id AND p.amount > 0, unnest(h.budget_ids) AS u (id)
+        WHERE h.state = 'active' GROUP BY u.id
+    )
+    SELECT b.key, u.starts_at, u.held, coalesce(h.amount, 0)
+    FROM billing_budgetuse u
+    JOIN billing_budget b ON b.id = u.budget_id
+    LEFT JOIN held h ON h.id = u.id
+    WHERE u.held <> coalesce(h.amount, 0) AND (%(book)s::bigint IS NULL OR b.book_id = %(book)s)
+    ORDER BY b.id, u.starts_at LIMIT 20
+"""
 _SHARED: Final = """
     WITH share AS (
         SELECT s.customer_id, s.since_id, g.account_id
@@ -85,21 +112,41 @@ _SHARED: Final = """
         WHERE s.id = %(share)s
     ), side AS (
         SELECT e.source_id, e.effective_at, e.credit_account_id AS other_id, e.amount,
-               s.customer_id, e.transaction_id
+               s.customer_id, s.since_id, e.transaction_id
         FROM share s JOIN ledger_entry e ON e.debit_account_id = s.account_id
         WHERE e.debit_account_id >= 4611686018427387904 AND e.id > s.since_id
         UNION ALL
         SELECT e.source_id, e.effective_at, e.debit_account_id, -e.amount,
-               s.customer_id, e.transaction_id
+               s.customer_id, s.since_id, e.transaction_id
         FROM share s JOIN ledger_entry e ON e.credit_account_id = s.account_id
         WHERE e.credit_account_id >= 4611686018427387904 AND e.id > s.since_id
+    ), moved AS (
+        SELECT s.*, t.kind, a.purpose
+        FROM side s
+        JOIN ledger_account a ON a.id = s.other_id AND a.purpose IN ('usage_revenue', 'captured')
+        JOIN ledger_transaction t ON t.id = s.transaction_id
+    ), counted AS (
+        SELECT m.effective_at AS at, m.amount
+        FROM moved m
+        JOIN billing_usageevent v ON v.id = m.source_id AND v.customer_id = m.customer_id
+        WHERE m.kind IN ('usage', 'correction') AND m.purpose = 'usage_revenue'
+        UNION ALL
+        SELECT m.effective_at, m.amount
+        FROM moved m
+        JOIN wallets_capture c ON c.transaction_id = m.transaction_id
+             AND c.customer_id = m.customer_id
+        WHERE m.kind = 'capture'
+        UNION ALL  -- what was captured for usage counts no more once that has come
+        SELECT c.created_at, m.amount
+        FROM moved m
+        JOIN billing_usageevent v ON v.id = m.source_id
+        JOIN wallets_capturedevent n ON n.book_id = v.book_id AND n.source = v.source
+             AND n.event_key = v.external_id
+        JOIN wallets_capture c ON c.id = n.capture_id AND c.customer_id = m.customer_id
+             AND c.transaction_id > m.since_id
+        WHERE m.kind = 'usage' AND m.purpose = 'captured'
     )
-    SELECT s.effective_at, sum(s.amount)
-    FROM side s
-    JOIN ledger_account a ON a.id = s.other_id AND a.purpose = 'usage_revenue'
-    JOIN ledger_transaction t ON t.id = s.transaction_id AND t.kind IN ('usage', 'correction')
-    JOIN billing_usageevent v ON v.id = s.source_id AND v.customer_id = s.customer_id
-    GROUP BY s.effective_at
+    SELECT at, sum(amount) FROM counted GROUP BY at
 """
 # Account 0 stands for units that nothing covered.
 _BURNED: Final = """

@@ -66,6 +66,7 @@ class Cap:
     share_id: int
     amount: Decimal
     start_of: Callable[[datetime], datetime]  # of the period that holds an instant
+    since_id: int = 0  # what was recorded before it does not count
     used: dict[datetime, Decimal] = field(default_factory=dict)  # or held, when it was read
     taken: dict[datetime, Decimal] = field(default_factory=dict)  # since then
 
@@ -74,6 +75,11 @@ class Cap:
         start = self.start_of(at)
         spent = add(self.used.get(start, ZERO), self.taken.get(start, ZERO))
         return max(subtract(self.amount, spent), ZERO)
+
+    def hold_to(self, instant: datetime) -> None:
+        """Count all that is taken in the period that holds an instant."""
+        start = self.start_of(instant)
+        self.start_of = lambda _: start
 
     def take(self, amount: Decimal, at: datetime) -> None:
         """Count what was taken for usage at an instant; below zero, what was given back."""

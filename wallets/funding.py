@@ -42,6 +42,7 @@ class Candidates:
     pools: dict[tuple[int, int], Sequence[Lot]] = field(default_factory=dict)
     lines: Mapping[int, Sequence[int]] = field(default_factory=dict)  # customer → it and ancestors
     sinks: dict[int, int] = field(default_factory=dict)  # closed lot → where its rest went
+    has_shares: bool = False  # somebody may take only a share of an ancestor's wallet
 
     def pool(self, customer_id: int, asset_id: int) -> Sequence[Lot]:
         """Return the lots that pay for a customer's usage in an asset, in burn order."""
@@ -63,10 +64,10 @@ def lots_of(
     first; within each, burn order. ``remaining`` is zero until ``fill``. Empty lots are left out
     but for those that may be filled again: ``also``, by account. Two queries.
     """
-    lines = _lines_of(customer_ids)
+    lines, has_shares = _lines_of(customer_ids)
     payers = {payer for line in lines.values() for payer in line}
     owned = _lots_by_owner(payers, customer_ids, (since, until), asset_ids, also)
-    candidates = Candidates(lines=lines)
+    candidates = Candidates(lines=lines, has_shares=has_shares)
     for customer_id, line in lines.items():
         pools: defaultdict[int, list[Lot]] = defaultdict(list)
         for payer_id in line:
@@ -155,7 +156,10 @@ _LINES: Final = """
         SELECT line.customer_id, payer.id, payer.parent_id, line.distance + 1
         FROM line JOIN ledger_customer payer ON payer.id = line.parent_id
     )
-    SELECT customer_id, payer_id FROM line ORDER BY customer_id, distance
+    SELECT customer_id, payer_id, distance > 0 AND EXISTS (
+        SELECT FROM wallets_walletshare s
+        WHERE s.customer_id = line.customer_id AND s.ended_at IS NULL)
+    FROM line ORDER BY customer_id, distance
 """
 
 # An empty lot is left out, unless it was closed: what it lost may be reclaimed.
@@ -173,14 +177,16 @@ _LOTS: Final = """
 """
 
 
-def _lines_of(customer_ids: Collection[int]) -> dict[int, list[int]]:
-    """Return each customer with its ancestors, itself first."""
+def _lines_of(customer_ids: Collection[int]) -> tuple[dict[int, list[int]], bool]:
+    """Return each customer with its ancestors, itself first, and whether any has a share."""
     lines: defaultdict[int, list[int]] = defaultdict(list)
+    has_shares = False
     with connection.cursor() as cursor:
         cursor.execute(_LINES, [list(customer_ids)])
-        for customer_id, payer_id in cursor.fetchall():
+        for customer_id, payer_id, has_share in cursor.fetchall():
             lines[customer_id].append(payer_id)
-    return lines
+            has_shares = has_shares or has_share
+    return lines, has_shares
 
 
 _ByAsset = dict[int, list[Lot]]

@@ -25,7 +25,7 @@ from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
 from wallets import burndown, funding
 from wallets.burndown import Cap, Lot
-from wallets.caps import caps_of, count
+from wallets.caps import Caps, caps_of, count
 from wallets.holds.parts import give_back_expired
 
 
@@ -154,17 +154,22 @@ class Purse:
     candidates: funding.Candidates = field(default_factory=funding.Candidates)
     allowances: Sequence[Allowance] = ()
     locked: Collection[int] = ()
+    caps: Caps = field(default_factory=dict)
 
-    def bind(self, *, since: datetime, until: datetime) -> None:
-        """Hold customers to their shares of others' wallets, for usage in ``[since, until]``."""
-        found = caps_of({customer_id for customer_id, _ in self.payers}, since=since, until=until)
+    def bind(self, *, since: datetime, until: datetime, also: Iterable[int] = ()) -> None:
+        """
+        Hold customers to their shares of others' wallets, for usage in ``[since, until]``.
+
+        ``also`` are customers who pay for nothing of it, but may be given back to.
+        """
+        customer_ids = {*also, *(customer_id for customer_id, _ in self.payers)}
+        self.caps = caps_of(customer_ids, since=since, until=until)
         for (customer_id, _), payer in self.payers.items():
-            payer.caps = found.get(customer_id, payer.caps)
+            payer.caps = self.caps.get(customer_id, payer.caps)
 
     def count_shares(self) -> None:
         """Write down what was taken of shares."""
-        caps = {id(cap): cap for payer in self.payers.values() for cap in payer.caps.values()}
-        count(list(caps.values()))
+        count([cap for caps in self.caps.values() for cap in caps.values()])
 
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that comes back to an account available again within this batch."""

@@ -21,6 +21,7 @@ from ledger import bulk
 from ledger.ids import asset_of
 from ledger.money import subtract
 from ledger.moves import Move
+from wallets.caps import Caps, wallets_of
 from wallets.holds import captures
 from wallets.holds.captures import Awaited, Name
 
@@ -31,9 +32,16 @@ class Prepaid:
 
     by_event: Mapping[int, tuple[Name, Awaited]] = field(default_factory=dict)
     back: list[Move] = field(default_factory=list)  # what returns to where it was taken
+    caps: Caps = field(default_factory=dict)  # of shares that captures count in
+    wallets: Mapping[int, int] = field(default_factory=dict)  # of the lots that they took from
 
     def __bool__(self) -> bool:
         return bool(self.by_event)
+
+    @property
+    def customer_ids(self) -> set[int]:
+        """Return whose captures they are."""
+        return {one.customer_id for _, one in self.by_event.values()}
 
     @property
     def accounts(self) -> set[int]:
@@ -54,10 +62,17 @@ class Prepaid:
 
     def give_back(self, one: Awaited, parts: Iterable[Part], event_id: int, at: datetime) -> None:
         """Note that parts of what was captured return, for an event that happened at an instant."""
-        since = one.since(at)
-        self.back += [
-            Move(one.account_id, account_id, part, since, event_id) for account_id, part in parts
-        ]
+        since, caps = one.since(at), self.caps.get(one.customer_id, {})
+        for account_id, part in parts:
+            self.back.append(Move(one.account_id, account_id, part, since, event_id))
+            cap = caps.get(self.wallets.get(account_id, 0))
+            if cap is not None and one.transaction_id > cap.since_id:
+                cap.take(-part, one.created_at)  # what usage takes instead is counted with it
+
+    def bind(self, caps: Caps) -> None:
+        """Give back to shares what captures took of them. One query if anybody has a share."""
+        self.caps = caps
+        self.wallets = wallets_of(self.accounts) if caps and self.by_event else {}
 
     def settle(self, *, at: datetime) -> None:
         """Write down what has come."""

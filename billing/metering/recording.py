@@ -126,8 +126,7 @@ def record(
         numbered=numbered,
     )
     apply_all(items, work)
-    if work.prepaid:
-        prepaid.arrive_unmetered(work.prepaid, numbered, work.purse)
+    prepaid.arrive_unmetered(work.prepaid, numbered, work.purse)
     digest = writing.digest_of(numbered)
     posted = post(book=book, key=f"usage:{batch_id}", kind="usage", work=work, evidence=digest)
     accruals.save(work.accruals.values())
@@ -195,8 +194,10 @@ def open_work(
         taken=_may_go_back(opened, items, leaving) | expected.accounts,
         units={(one.series.customer_id, one.meter.unit_id) for one in series if has_units},
     )
+    found = prepaid.under_lock(numbered, terms.keys(), purse, expected)
     if has_shares:
-        purse.bind(since=min(times), until=max(times))
+        purse.bind(since=min(times), until=max(times), also=found.customer_ids)
+        found.bind(purse.caps)
     burners = burning.open_burners(catalogue, purse, opened, series, at) if has_units else {}
     accounts = open_accounts(
         catalogue=catalogue,
@@ -208,7 +209,7 @@ def open_work(
         accruals=opened,
         purse=purse,
         cost_accounts=open_cost_accounts(catalogue=catalogue, supplies=supplies, at=at),
-        prepaid=prepaid.under_lock(numbered, terms.keys(), purse, expected),
+        prepaid=found,
     )
     if budgets:
         budgets.lines_of({one.series.customer_id for one in series})

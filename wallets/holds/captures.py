@@ -43,6 +43,7 @@ class Awaited:
     account_id: int  # ``captured``: where it stands
     taken: list[Part]  # where what remains came from, in burn order
     created_at: datetime
+    transaction_id: int = 0  # that took it
     awaits: set[Name] = field(default_factory=set)
     arrived: set[Name] = field(default_factory=set)
 
@@ -99,7 +100,7 @@ def awaited(*, customer_ids: Collection[int]) -> dict[Name, Awaited]:
     by_name: dict[Name, Awaited] = {}
     with connection.cursor() as cursor:
         cursor.execute(_AWAITED, [list(customer_ids)])
-        for number, customer_id, account_id, taken, since, source, event_key in cursor.fetchall():
+        for number, customer_id, account_id, taken, since, posted, *name in cursor.fetchall():
             one = found.get(number)
             if one is None:
                 one = found[number] = Awaited(
@@ -108,7 +109,9 @@ def awaited(*, customer_ids: Collection[int]) -> dict[Name, Awaited]:
                     account_id=account_id,
                     taken=read_parts(json.loads(taken)),
                     created_at=since,
+                    transaction_id=posted,
                 )
+            source, event_key = name
             one.awaits.add((source, event_key))
             by_name[source, event_key] = one
     return by_name
@@ -163,7 +166,8 @@ def write_parts(parts: Iterable[Part]) -> str:
 
 
 _AWAITED: Final = """
-    SELECT c.id, c.customer_id, c.account_id, c.taken::text, c.created_at, e.source, e.event_key
+    SELECT c.id, c.customer_id, c.account_id, c.taken::text, c.created_at, c.transaction_id,
+           e.source, e.event_key
     FROM wallets_capture c
     JOIN wallets_capturedevent e ON e.capture_id = c.id AND e.arrived_at IS NULL
     WHERE c.customer_id = ANY(%s) AND c.settled_at IS NULL

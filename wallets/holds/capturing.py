@@ -16,11 +16,12 @@ from ledger.chart import Spec
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.money import ZERO, add, exact, subtract, text
 from ledger.moves import Move, Posting
-from wallets.burndown import BURN_ORDER_VERSION
+from wallets import caps
+from wallets.burndown import BURN_ORDER_VERSION, Cap
 from wallets.errors import CaptureExceedsHoldError, CreditExhaustedError, EventCapturedError
 from wallets.holds import parts, standing
 from wallets.holds.captures import Name
-from wallets.holds.means import Means, survey, unbilled_accounts
+from wallets.holds.means import Means, Survey, survey, unbilled_accounts
 from wallets.holds.orders import MAX_KEY, ON_ACCOUNT, Credit
 from wallets.holds.parts import Held, Part
 from wallets.models import Capture, Hold
@@ -143,7 +144,12 @@ def _capture(hold: Hold, claim: Claim, at: datetime, arrived: Arrived) -> Captur
         assert surveyed is not None, "more is asked than the hold has"
         funds = holding.held_with(funds, _with(changes, taken.parts))
         surveyed.fill(parts.give_back_expired(funds, at=at))
+    shares = _shares(hold, spread, taken, surveyed, at)
+    if taken.missing and surveyed is not None:
+        surveyed.means[whose].caps = shares
         taken.parts += _beyond(surveyed.means[whose], taken.missing, hold, claim, at)
+    if shares:
+        caps.count(shares.values())
     transaction_id = _post(hold, claim, taken, target, at)
     _note(hold, claim, taken, at)
     return _record(hold, claim, taken, target, transaction_id, at)
@@ -169,6 +175,20 @@ def _left(claim: Claim, spread: Iterable[Held], taken: _Taken) -> Iterable[tuple
     for part in spread:
         rest = subtract(part.amount, used.get(part.account_id, ZERO))
         yield part, ZERO if claim.is_final else rest
+
+
+def _shares(
+    hold: Hold, spread: Iterable[Held], taken: _Taken, surveyed: Survey | None, at: datetime
+) -> Mapping[int, Cap]:
+    """Return the shares of others' wallets; what was set aside of them counts as used."""
+    wallets = {part.account_id: part.wallet_id for part in spread if part.wallet_id}
+    if not wallets and (surveyed is None or not surveyed.candidates.has_shares):
+        return {}
+    found = caps.caps_of([hold.customer_id], since=at, until=at).get(hold.customer_id, {})
+    for account_id, amount in taken.parts:
+        if (cap := found.get(wallets.get(account_id, 0))) is not None:
+            cap.take(amount, at)
+    return found
 
 
 def _with(changes: Mapping[int, Decimal], taken: Iterable[Part]) -> Mapping[int, Decimal]:

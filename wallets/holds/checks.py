@@ -42,6 +42,16 @@ def holds_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
             yield Disagreement("holds", f"hold {hold_id}", detail, _REMEDY)
 
 
+def shares_are_held(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What each period of a share holds is what active holds set aside of its wallet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARES, {"book": book_id})
+        for share_id, starts_at, held, parts in cursor.fetchall():
+            detail = f"{text(held)} held, {text(parts)} set aside by active holds"
+            subject = f"share {share_id} from {starts_at.isoformat()}"
+            yield Disagreement("shares", subject, detail, _REMEDY)
+
+
 def captured_is_what_waits(*, book_id: int | None) -> Iterator[Disagreement]:
     """What stands on each account ``captured`` is what remains of captures that wait for usage."""
     with connection.cursor() as cursor:
@@ -86,6 +96,20 @@ _HOLDS: Final = """
           THEN coalesce(p.amount, 0) > h.requested - h.captured
           ELSE coalesce(p.amount, 0) <> h.requested - h.captured END
     ORDER BY h.id
+"""
+_SHARES: Final = """
+    WITH held AS (
+        SELECT p.share_use_id AS id, sum(p.amount) AS amount
+        FROM wallets_hold h JOIN wallets_holdpart p ON p.hold_id = h.id AND p.amount > 0
+        WHERE h.state = 'active' AND p.share_use_id IS NOT NULL GROUP BY p.share_use_id
+    )
+    SELECT u.share_id, u.starts_at, u.held, coalesce(h.amount, 0)
+    FROM wallets_shareuse u
+    JOIN wallets_walletshare s ON s.id = u.share_id
+    JOIN ledger_customer c ON c.id = s.customer_id
+    LEFT JOIN held h ON h.id = u.id
+    WHERE u.held <> coalesce(h.amount, 0) AND (%(book)s::bigint IS NULL OR c.book_id = %(book)s)
+    ORDER BY u.share_id, u.starts_at LIMIT 20
 """
 _WAITING: Final = """
     SELECT a.id, b.credits - b.debits, coalesce(c.remaining, 0)

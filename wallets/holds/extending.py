@@ -13,7 +13,7 @@ from ledger.errors import InvalidInputError
 from ledger.money import ZERO, add, exact, text
 from wallets.errors import CreditExhaustedError
 from wallets.holds import parts, standing
-from wallets.holds.means import survey, unbilled_accounts
+from wallets.holds.means import numbered, survey, unbilled_accounts
 from wallets.holds.orders import ON_ACCOUNT, Credit, check_expiry
 from wallets.holds.parts import Part
 from wallets.models import Hold
@@ -66,17 +66,19 @@ def _set_aside(hold: Hold, amount: Decimal, credit: Credit, at: datetime) -> Non
     surveyed = survey(book_id=hold.book_id, wanted={whose: credit}, since=at, until=at)
     spread, funds = standing.lock_parts(hold, surveyed.accounts)
     surveyed.fill(parts.give_back_expired(funds, at=at))
+    surveyed.bind(since=at, until=at, held_since=hold.created_at)
     means = surveyed.means[whose]
     available = means.available(at, hold.feature_key)
     if available is not None and available < amount:
         raise CreditExhaustedError(hold=hold.key, asked=text(amount), available=text(available))
     taken, missing = means.take(amount, at, hold.feature_key)
     assert not missing, "it was there to be taken"
-    _write(hold, taken, after=len(spread))
+    uses = numbered(surveyed.place_of(whose, account_id, at) for account_id, _ in taken)
+    _write(hold, taken, uses, after=len(spread))
     hold.requested = add(hold.requested, amount)
 
 
-def _write(hold: Hold, taken: list[Part], *, after: int) -> None:
+def _write(hold: Hold, taken: list[Part], uses: list[int], *, after: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _ADD,
@@ -85,14 +87,16 @@ def _write(hold: Hold, taken: list[Part], *, after: int) -> None:
                 arrays.whole(account_id for account_id, _ in taken),
                 arrays.whole(range(after, after + len(taken))),
                 arrays.exact(amount for _, amount in taken),
+                arrays.whole(uses),
             ],
         )
     holding.hold(dict(taken))
 
 
 _ADD: Final = """
-    INSERT INTO wallets_holdpart AS p (hold_id, account_id, position, amount)
-    SELECT %s, n.*
-    FROM unnest(%s::bigint[], %s::smallint[], %s::numeric[]) AS n (account_id, position, amount)
+    INSERT INTO wallets_holdpart AS p (hold_id, account_id, position, amount, share_use_id)
+    SELECT %s, n.account_id, n.position, n.amount, nullif(n.share_use_id, 0)
+    FROM unnest(%s::bigint[], %s::smallint[], %s::numeric[], %s::bigint[])
+         AS n (account_id, position, amount, share_use_id)
     ON CONFLICT (hold_id, account_id) DO UPDATE SET amount = p.amount + excluded.amount
 """

@@ -4,11 +4,13 @@ What customers may set aside: credit in burn order, then the room of a credit li
     survey = means.survey(wanted, …)            # locks nothing
     funds = bulk.lock({*survey.accounts, …})
     survey.fill(parts.give_back_expired(funds, at=…))
+    survey.bind(since=…, until=…)               # to shares of others' wallets, where there are any
     … survey.means[customer, asset].take(…) per order …
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +21,8 @@ from ledger.bulk import Funds
 from ledger.chart import Spec
 from ledger.money import ZERO, add, subtract
 from wallets import funding
-from wallets.burndown import Lot, allocate
+from wallets.burndown import Cap, Lot, allocate
+from wallets.caps import Place, caps_of, open_uses
 from wallets.holds.orders import Credit
 from wallets.holds.parts import Part
 
@@ -34,21 +37,27 @@ class Means:
     unbilled_id: int
     credit: Credit
     room: Decimal | None = ZERO  # what may still stand unbilled; None: without limit
+    caps: Mapping[int, Cap] = field(default_factory=dict)  # of wallets of others, by wallet
 
     def available(self, at: datetime, feature: str) -> Decimal | None:
         """Return what may be set aside for a feature at an instant; None: without limit."""
         if self.room is None:
             return None
-        total = self.room
+        total, capped = self.room, defaultdict[int, Decimal](Decimal)
         for lot in self.lots:
             if lot.remaining > ZERO and lot.pays_for(feature, at):
-                total = add(total, lot.remaining)
+                if lot.wallet_id in self.caps:
+                    capped[lot.wallet_id] = add(capped[lot.wallet_id], lot.remaining)
+                else:
+                    total = add(total, lot.remaining)
+        for wallet_id, amount in capped.items():
+            total = add(total, min(amount, self.caps[wallet_id].room(at)))
         return total
 
     def take(self, amount: Decimal, at: datetime, feature: str) -> tuple[list[Part], Decimal]:
         """Take up to an amount, and return what each account gives, and what is missing."""
         parts: list[Part] = []
-        for lot, taken in allocate(self.lots, amount, at, feature):
+        for lot, taken in allocate(self.lots, amount, at, feature, self.caps):
             parts.append((lot.account_id, taken))
             amount = subtract(amount, taken)
         owed = amount if self.room is None else min(amount, self.room)
@@ -85,6 +94,38 @@ class Survey:
                 room = ZERO
             one.room = room if room is None else max(room, ZERO)
         limits.bound(unbounded)
+
+    def bind(self, *, since: datetime, until: datetime, held_since: datetime | None = None) -> None:
+        """
+        Hold customers to their shares of others' wallets between two instants, under their locks.
+
+        What is added to a hold counts in the period that this was made in, ``held_since``. No
+        query where nobody has a share.
+        """
+        if not self.candidates.has_shares:
+            return
+        first = since if held_since is None else held_since
+        customer_ids = {customer_id for customer_id, _ in self.means}
+        found = caps_of(customer_ids, since=first, until=until)
+        for (customer_id, _), one in self.means.items():
+            one.caps = found.get(customer_id, {})
+            if held_since is not None:
+                for cap in one.caps.values():
+                    cap.hold_to(held_since)
+
+    def place_of(self, whose: Whose, account_id: int, at: datetime) -> Place | None:
+        """Return the period of a customer's share that a lot's credit counts in, if any."""
+        lot = self.candidates.lots.get(account_id)
+        cap = None if lot is None else self.means[whose].caps.get(lot.wallet_id)
+        return None if cap is None else (cap.share_id, cap.start_of(at))
+
+
+def numbered(places: Iterable[Place | None]) -> list[int]:
+    """Return the numbers of shares' periods, 0 for none; no query if there are none."""
+    wanted = list(places)
+    named = [place for place in wanted if place is not None]
+    uses = open_uses(named) if named else {}
+    return [0 if place is None else uses[place] for place in wanted]
 
 
 def survey(

@@ -19,6 +19,7 @@ from ledger import arrays, holding
 from ledger.bulk import Funds
 from ledger.money import ZERO, add, subtract
 from wallets import watches
+from wallets.models import Hold
 
 Part = tuple[int, Decimal]  # account, and how much of it
 
@@ -30,6 +31,7 @@ class Held(NamedTuple):
     hold_id: int
     account_id: int
     amount: Decimal
+    wallet_id: int = 0  # of somebody else, of which the hold's customer has a share
 
 
 def of_holds(hold_ids: Collection[int]) -> dict[int, list[Held]]:
@@ -40,6 +42,17 @@ def of_holds(hold_ids: Collection[int]) -> dict[int, list[Held]]:
         for row in cursor.fetchall():
             found[row[1]].append(Held(*row))
     return found
+
+
+def of_one(hold: Hold) -> list[Held]:
+    """
+    Return what a hold sets aside and of which shares it is, to be taken; true once locked.
+
+    No share is given until the transaction is over, as while usage is being recorded.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_ONE, [_COUNTING, hold.pk])
+        return [Held(*row) for row in cursor.fetchall()]
 
 
 def give_back_expired(funds: Mapping[int, Funds], *, at: datetime) -> Mapping[int, Funds]:
@@ -90,6 +103,19 @@ def _expired(account_ids: Iterable[int], at: datetime) -> list[Held]:
 _OF_HOLDS: Final = """
     SELECT id, hold_id, account_id, amount FROM wallets_holdpart
     WHERE hold_id = ANY(%s::bigint[]) ORDER BY hold_id, position
+"""
+_COUNTING: Final = 0x62756467  # of advisory locks: ``wallets_begin_share`` waits for it
+_OF_ONE: Final = """
+    SELECT p.id, p.hold_id, p.account_id, p.amount, coalesce(s.wallet_id, 0)
+    FROM (
+        SELECT id, customer_id, pg_advisory_xact_lock_shared(%s, book_id::integer)
+        FROM wallets_hold WHERE id = %s
+    ) h
+    JOIN wallets_holdpart p ON p.hold_id = h.id
+    LEFT JOIN wallets_creditgrant g ON g.account_id = p.account_id
+    LEFT JOIN wallets_walletshare s ON s.wallet_id = g.wallet_id AND s.customer_id = h.customer_id
+         AND s.ended_at IS NULL
+    ORDER BY p.position
 """
 _KEEP: Final = f"""
     WITH kept AS (

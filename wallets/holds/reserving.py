@@ -14,8 +14,9 @@ from ledger.errors import IdempotencyConflictError
 from ledger.metadata import canonical
 from ledger.money import add
 from wallets import watches
+from wallets.caps import Place
 from wallets.holds import parts
-from wallets.holds.means import Means, Survey, survey
+from wallets.holds.means import Means, Survey, numbered, survey
 from wallets.holds.orders import Credit, Order
 from wallets.holds.parts import Part
 from wallets.models import Hold
@@ -80,11 +81,12 @@ def _reserve(orders: Sequence[Order], *, is_again: bool) -> list[Reserved]:
     # Under the locks, so that a first use of the key by the same customer is over.
     known = _known(book_id, {order.key for order in orders}) if is_again else {}
     surveyed.fill(parts.give_back_expired(funds, at=min(times)))
+    surveyed.bind(since=min(times), until=max(times))
     decided: dict[str, _Decision] = {}
     for order in orders:
         if order.key not in known and order.key not in decided:
             decided[order.key] = _decide(order, surveyed)
-    fresh = _write(list(decided.values()))
+    fresh = _write(list(decided.values()), surveyed)
     if len(fresh) < len(decided):
         if not is_again:
             raise _KeyTakenError
@@ -124,7 +126,7 @@ def _known(book_id: int, keys: set[str]) -> dict[str, Hold]:
     return {hold.key: hold for hold in Hold.objects.filter(book=book_id, key__in=keys)}
 
 
-def _write(decisions: Sequence[_Decision]) -> dict[str, Reserved]:
+def _write(decisions: Sequence[_Decision], surveyed: Survey) -> dict[str, Reserved]:
     """Write the holds and their parts in one statement, then what the accounts hold."""
     if not decisions:
         return {}
@@ -134,8 +136,9 @@ def _write(decisions: Sequence[_Decision]) -> dict[str, Reserved]:
         for decision in decisions
         for position, (account_id, amount) in enumerate(decision.parts)
     ]
+    uses = numbered(_places(decisions, surveyed))
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [*_columns(rows), *_spread(spread)])
+        cursor.execute(_INSERT, [*_columns(rows), *_spread(spread), arrays.whole(uses)])
         written = cursor.fetchall()
     numbers = {key: number for key, number, _ in written}
     if any(was_still for _, _, was_still in written):
@@ -152,6 +155,15 @@ def _write(decisions: Sequence[_Decision]) -> dict[str, Reserved]:
         row.key: Reserved(row, is_new=True, available=decision.available)
         for row, decision in zip(rows, decisions, strict=True)
     }
+
+
+def _places(decisions: Sequence[_Decision], surveyed: Survey) -> list[Place | None]:
+    """Return the periods of shares that each part counts in, in order."""
+    return [
+        surveyed.place_of((order.customer_id, order.asset_id), account_id, order.at)
+        for order, spread, _, _ in decisions
+        for account_id, _ in spread
+    ]
 
 
 def _hold(decision: _Decision) -> Hold:
@@ -219,10 +231,10 @@ _INSERT: Final = f"""
         ON CONFLICT (book_id, key) DO NOTHING
         RETURNING id, key
     ), spread AS (
-        INSERT INTO wallets_holdpart (hold_id, account_id, position, amount)
-        SELECT w.id, p.account_id, p.position, p.amount
-        FROM unnest(%s::text[], %s::bigint[], %s::smallint[], %s::numeric[])
-             AS p (key, account_id, position, amount)
+        INSERT INTO wallets_holdpart (hold_id, account_id, position, amount, share_use_id)
+        SELECT w.id, p.account_id, p.position, p.amount, nullif(p.share_use_id, 0)
+        FROM unnest(%s::text[], %s::bigint[], %s::smallint[], %s::numeric[], %s::bigint[])
+             AS p (key, account_id, position, amount, share_use_id)
         JOIN written w ON w.key = p.key
         RETURNING account_id
     ), {watches.touching("SELECT account_id FROM spread")}

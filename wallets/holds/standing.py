@@ -60,9 +60,9 @@ def lock_parts(hold: Hold, others: Collection[int]) -> tuple[list[Held], Mapping
     Raises:
         HoldClosedError: by the clock of somebody else it has expired.
     """
-    lies_on = {part.account_id for part in parts.of_holds([hold.pk])[hold.pk]}
+    lies_on = {part.account_id for part in parts.of_one(hold)}
     funds = bulk.lock({*lies_on, *others})
-    spread = parts.of_holds([hold.pk])[hold.pk]
+    spread = parts.of_one(hold)
     together = ZERO
     for part in spread:
         together = add(together, part.amount)

@@ -36,7 +36,7 @@ class Hold(models.Model):
     feature_key = models.CharField(max_length=200, blank=True, default="")
     purpose = models.TextField(blank=True, default="")
     reason = models.CharField(max_length=40, blank=True, default="")  # why it was denied
-    # Budgets and shares that count it, by number: given back with it.
+    # Periods of budgets that count it, by number: given back with it.
     budget_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     expires_at = models.DateTimeField()
@@ -78,6 +78,10 @@ class HoldPart(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()  # in burn order
     amount = models.DecimalField(max_digits=38, decimal_places=12)
+    # The period of the customer's share of somebody else's wallet that counts it.
+    share_use = models.ForeignKey(
+        "wallets.ShareUse", models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ["hold", "position"]
