@@ -52,6 +52,14 @@ class Fact:
         return int.from_bytes(blake2b(self.raw, digest_size=8).digest(), "big", signed=True)
 
 
+SHAPE: Final = "shape"  # of a thing that was refused before it became an event: its source's
+
+
+def in_shape(shape: str, sent: object) -> dict[str, object]:
+    """Return what a source sent as a dead letter keeps it, for its reader to read again."""
+    return {SHAPE: shape, "sent": sent}
+
+
 @dataclass(slots=True)
 class Rejection:
     """Something sent that could not be taken, and why."""

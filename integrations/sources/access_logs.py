@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from billing.metering import paths
+from billing.metering.facts import Sent, in_shape
 from billing.metering.files import Record
 from integrations.sources import made
 from integrations.sources.made import UnreadableError
@@ -37,6 +38,7 @@ ENVOY: Final = {
 }
 SERVERS: Final = {"nginx": NGINX, "envoy": ENVOY}
 ATTRIBUTES: Final = ("id", "time", "subject")
+SHAPE: Final = "access-log"
 
 _NOTHING: Final = frozenset({None, "", "-"})  # how servers write that there is none
 _line: Final = msgspec.json.Decoder(dict[str, Any], float_hook=paths.decimal)
@@ -70,7 +72,9 @@ class Reader:
         try:
             return Record(record.line, _written.encode(self._event(said)))
         except UnreadableError as error:
-            return Record(record.line, _written.encode(said), f"{error.field}: {error.detail}")
+            read = {"source": self.source, "type": self.kind, "line": said}
+            kept = _written.encode(in_shape(SHAPE, read))
+            return Record(record.line, kept, f"{error.field}: {error.detail}")
 
     def _event(self, said: Mapping[str, Any]) -> dict[str, Any]:
         for name in ATTRIBUTES:
@@ -91,6 +95,20 @@ class Reader:
             "time": at,
             "data": made.told(**data),
         }
+
+
+def again(kept: object) -> Iterator[Sent]:
+    """Read what was kept of a line, perhaps mended: its time as CloudEvents write one."""
+    read = kept if isinstance(kept, Mapping) else {}
+    line = read.get("line")
+    said = line if isinstance(line, Mapping) else {}
+    reader = Reader(
+        source=str(read.get("source", "")),
+        members={name: name for name in (*ATTRIBUTES, *said)},
+        instant=str,
+        kind=str(read.get("type", "")),
+    )
+    yield reader.event(Record(0, _written.encode(said))).read()
 
 
 def _found(line: Mapping[str, Any], place: str) -> Any:

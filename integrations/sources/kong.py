@@ -15,7 +15,6 @@ from billing.metering.facts import Sent
 from integrations.sources import made
 from integrations.sources.made import UnreadableError
 from integrations.sources.tokens import Tokens, of_kong
-from ledger.errors import InvalidInputError
 
 SOURCE: Final = "kong/http-log"
 REDACTED: Final = "(redacted)"
@@ -54,15 +53,14 @@ def events(index: int, entry: object) -> Iterator[Sent]:
         error = UnreadableError("", "an entry is an object: send what http-log writes")
         yield made.rejection(index, error, {"entry": type(entry).__name__})
         return
-    try:
-        found = list(_events(index, entry))
-    except UnreadableError as error:
-        yield made.rejection(index, error, redacted(entry))
-    except InvalidInputError as error:
-        unreadable = UnreadableError(error.field, str(error))
-        yield made.rejection(index, unreadable, redacted(entry))
-    else:
-        yield from found
+    yield from made.attempted(
+        index, lambda: _events(index, entry), shape=SOURCE, kept=lambda: redacted(entry)
+    )
+
+
+def again(kept: object) -> Iterator[Sent]:
+    """Read what was kept of an entry, perhaps mended, as if it had been sent."""
+    return events(0, kept)
 
 
 def redacted(entry: Entry) -> dict[str, Any]:

@@ -74,15 +74,19 @@ def events(index: int, call: object, places: Sequence[str]) -> Iterator[Sent]:
         error = UnreadableError("", "a call is an object: send StandardLoggingPayloads")
         yield made.rejection(index, error, {"call": type(call).__name__})
         return
-    try:
-        found = list(_events(index, call, places))
-    except UnreadableError as error:
-        yield made.rejection(index, error, redacted(call))
-    except InvalidInputError as error:
-        unreadable = UnreadableError(error.field, str(error))
-        yield made.rejection(index, unreadable, redacted(call))
-    else:
-        yield from found
+    yield from made.attempted(
+        index,
+        lambda: _events(index, call, places),
+        shape=SOURCE,
+        kept=lambda: {**redacted(call), "subject_in": list(places)},
+    )
+
+
+def again(kept: object) -> Iterator[Sent]:
+    """Read what was kept of a call, perhaps mended, as if it had been sent."""
+    named = kept.get("subject_in") if isinstance(kept, Mapping) else None
+    known = [name for name in named if name in SUBJECTS] if isinstance(named, list) else []
+    return events(0, kept, subjects(known))
 
 
 def redacted(call: Call) -> dict[str, Any]:

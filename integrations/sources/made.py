@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from billing.metering import decode
-from billing.metering.facts import Rejection, Sent
+from billing.metering.facts import Rejection, Sent, in_shape
 from integrations.sources.tokens import Tokens
+from ledger.errors import InvalidInputError
 
 REQUEST: Final = "api.request"
 TOKENS: Final = "llm.tokens"
@@ -74,10 +75,33 @@ def of_tokens(
         )
 
 
-def rejection(index: int, error: UnreadableError, kept: object) -> Rejection:
-    """Return why a thing cannot be taken, with what may be kept of it."""
-    raw = _written.encode(kept)[: decode.MAX_EVENT_BYTES]
+def rejection(index: int, error: UnreadableError, kept: object, *, shape: str = "") -> Rejection:
+    """
+    Return why a thing cannot be taken, with what may be kept of it.
+
+    In a source's shape, its source reads it again when it is replayed.
+    """
+    raw = _written.encode(in_shape(shape, kept) if shape else kept)[: decode.MAX_EVENT_BYTES]
     return Rejection(index, "invalid_event", error.detail, error.field, raw)
+
+
+def attempted(
+    index: int,
+    make: Callable[[], Iterable[Sent]],
+    *,
+    shape: str,
+    kept: Callable[[], object],
+) -> Iterator[Sent]:
+    """Return the events that a thing makes, all of them; or why it makes none."""
+    try:
+        found = list(make())
+    except UnreadableError as error:
+        yield rejection(index, error, kept(), shape=shape)
+    except InvalidInputError as error:
+        unreadable = UnreadableError(error.field, str(error))
+        yield rejection(index, unreadable, kept(), shape=shape)
+    else:
+        yield from found
 
 
 def instant(microseconds: int) -> str:

@@ -22,6 +22,8 @@ SOURCE: Final = "otlp"
 SUBJECTS: Final = ("meterbook.subject", "user.id", "enduser.id")
 _OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings", ""})
 _USAGE: Final = "gen_ai.usage."
+_NAMES: Final = ("traceId", "spanId")
+_TIMES: Final = ("endTimeUnixNano", "startTimeUnixNano")
 
 Node = Mapping[str, Any]
 
@@ -47,14 +49,17 @@ def spans(sent: object) -> Iterator[dict[str, Any]]:
 
 def events(index: int, span: Node) -> Iterator[Sent]:
     """Return the tokens of a span, an event of each kind; or why it has none that count."""
-    try:
-        found = list(_events(index, span))
-    except UnreadableError as error:
-        yield made.rejection(index, error, _kept(span))
-    except InvalidInputError as error:
-        yield made.rejection(index, UnreadableError(error.field, str(error)), _kept(span))
-    else:
-        yield from found
+    return made.attempted(
+        index, lambda: _events(index, span), shape=SOURCE, kept=lambda: _kept(span)
+    )
+
+
+def again(kept: object) -> Iterator[Sent]:
+    """Read what was kept of a span, perhaps mended, as if it had been sent."""
+    span = kept if isinstance(kept, Mapping) else {}
+    parts = {name: span.get(name) for name in ("attributes", "resource")}
+    read = {name: part if isinstance(part, Mapping) else {} for name, part in parts.items()}
+    return events(0, {**span, **read})
 
 
 def _events(index: int, span: Node) -> Iterator[Sent]:
@@ -99,7 +104,7 @@ def _subject(span: Node) -> str:
 
 
 def _at(span: Node) -> str:
-    told = (str(span.get(name) or "") for name in ("endTimeUnixNano", "startTimeUnixNano"))
+    told = (str(span.get(name) or "") for name in _TIMES)
     written = next((text for text in told if text.strip("0")), "")
     if written.isascii() and written.isdigit() and len(written) < 30:  # noqa: PLR2004 - any time
         return made.instant(int(written) // 1000)
@@ -111,8 +116,9 @@ def _kept(span: Node) -> dict[str, Any]:
     names = ("gen_ai.operation", "gen_ai.provider", "gen_ai.system", "gen_ai.request.model")
     kept = (*names, "gen_ai.response.id", "gen_ai.response.model", _USAGE, *SUBJECTS)
     own = {name: value for name, value in span["attributes"].items() if name.startswith(kept)}
-    told = {name: span.get(name) for name in ("traceId", "spanId", "endTimeUnixNano")}
-    return {**told, "attributes": own}
+    common = {name: span["resource"].get(name) for name in (*SUBJECTS, "service.name")}
+    told = {name: span.get(name) for name in (*_NAMES, *_TIMES)}
+    return {**made.told(**told), "attributes": own, "resource": made.told(**common)}
 
 
 def _nodes(holder: Node, name: str) -> list[Node]:

@@ -50,6 +50,14 @@ JOBS: tuple[Job, ...] = (
 # Outbox topic → the function that handles a row of it: called as handler(key=…, payload=…).
 OUTBOX_HANDLERS: dict[str, str] = {"event": "integrations.tasks.tell_event"}
 
+# Who reads again what was refused in the shape of a source, when its dead letter is replayed.
+USAGE_SHAPES: dict[str, str] = {
+    "access-log": "integrations.sources.access_logs.again",
+    "kong/http-log": "integrations.sources.kong.again",
+    "litellm": "integrations.sources.litellm.again",
+    "otlp": "integrations.sources.otlp.again",
+}
+
 
 def queues(broker: str) -> list[Queue]:
     """Return the queues that workers read; on RabbitMQ they are quorum queues."""

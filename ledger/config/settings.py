@@ -244,6 +244,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 JOBS = schedule.JOBS
 OUTBOX_HANDLERS = schedule.OUTBOX_HANDLERS
+USAGE_SHAPES = schedule.USAGE_SHAPES
 OUTBOX_LEASE_SECONDS = env.whole("METERBOOK_OUTBOX_LEASE_SECONDS", 300, least=1)
 
 # --- Verification: what packages above the ledger check, run by verify_ledger ----------
