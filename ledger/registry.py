@@ -178,16 +178,6 @@ def update_customer(
     return customer
 
 
-def rename_customer(*, customer: Customer, name: str) -> Customer:
-    """Give a customer another name; errors are those of ``update_customer``."""
-    return update_customer(customer=customer, name=name)
-
-
-def move_customer(*, customer: Customer, parent: Customer | None) -> Customer:
-    """Put a customer below another, or at the top; errors are those of ``update_customer``."""
-    return update_customer(customer=customer, parent=parent)
-
-
 def subtree(customer_id: int) -> list[int]:
     """Return the ids of a customer and of all below it, in one query."""
     with connection.cursor() as cursor:

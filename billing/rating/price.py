@@ -15,7 +15,7 @@ from typing import Protocol
 
 from billing.rating.part import Part
 from ledger.errors import PrecisionError
-from ledger.money import SCALE, subtract, text
+from ledger.money import subtract, text
 
 
 class Price(Protocol):
@@ -41,23 +41,6 @@ def charge(price: Price, before: Decimal, after: Decimal) -> Decimal:
     Decimal('1.00')
     """
     return subtract(price.amount(after), price.amount(before))
-
-
-def check_precision(unit_price: Decimal, quantity_scale: int) -> None:
-    """
-    Make sure that a price times any quantity of its unit can be kept without rounding.
-
-    Raises:
-        PrecisionError: the places of both together exceed twelve, or the price is not finite.
-    """
-    places = places_of(unit_price)
-    if places + quantity_scale > SCALE:
-        raise PrecisionError(
-            unit_price=unit_price,
-            price_places=places,
-            quantity_places=quantity_scale,
-            places_kept=SCALE,
-        )
 
 
 def places_of(number: Decimal) -> int:

@@ -96,16 +96,6 @@ class Timeline:
     spans: tuple[Span, ...]
     events: tuple[Event, ...]  # those that count
 
-    def status_at(self, instant: datetime) -> Status:
-        """Return the state it is in."""
-        if self.ends_at is not None and instant >= self.ends_at:
-            return Status.ENDED
-        if instant < self.starts_at:
-            return Status.SCHEDULED
-        if self.is_paused_at(instant):
-            return Status.PAUSED
-        return Status.ACTIVE if self.ends_at is None else Status.CANCELED
-
     def is_paused_at(self, instant: datetime) -> bool:
         """Say whether nothing is sold for the time being."""
         return paused_at(self.events, instant)

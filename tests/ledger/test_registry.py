@@ -90,7 +90,7 @@ def test_a_customer_moves_with_what_is_below_it(enter):
     unit = enter("unit", old)
     team = enter("team", unit)
 
-    registry.move_customer(customer=unit, parent=new)
+    registry.update_customer(customer=unit, parent=new)
 
     assert registry.subtree(old.pk) == [old.pk]
     assert set(registry.subtree(new.pk)) == {new.pk, unit.pk, team.pk}
@@ -101,7 +101,7 @@ def test_a_customer_cannot_stand_below_itself(enter):
     unit = enter("unit", root)
 
     with pytest.raises(InvalidInputError, match="not root or below it"):
-        registry.move_customer(customer=root, parent=unit)
+        registry.update_customer(customer=root, parent=unit)
     with pytest.raises(IntegrityError, match="below itself"), transaction.atomic():
         Customer.objects.filter(pk=root.pk).update(parent=unit)
 
@@ -131,7 +131,7 @@ def test_metadata_that_cannot_be_stored_is_refused(book):
 def test_a_change_leaves_the_rest(enter):
     customer = enter("c", enter("p"))
 
-    changed = registry.rename_customer(customer=customer, name="New name")
+    changed = registry.update_customer(customer=customer, name="New name")
 
     assert (changed.name, changed.parent_id) == ("New name", customer.parent_id)
     assert registry.update_customer(customer=changed, is_active=False).name == "New name"

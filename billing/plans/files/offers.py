@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
@@ -41,9 +42,9 @@ class _Offers(Section):
 
     own: ClassVar[frozenset[str]] = frozenset()  # fields of a version beside its document's
 
+    @abstractmethod
     def parse(self, document: object) -> Document:
         """Return a version's document in its full form."""
-        raise NotImplementedError
 
     def read(self, form: FileForm, held: Object, path: str) -> Row:
         form.fields(held, path, frozenset({"key", "versions"}))
@@ -138,21 +139,25 @@ class _Offers(Section):
     def attach(self, book: Book, key: str, version: Row, before: Row | None, at: datetime) -> None:
         """Attach what a version gains."""
 
+    @abstractmethod
     def draft(self, book: Book, key: str, document: Document, number: int, at: datetime) -> None:
-        raise NotImplementedError
+        """Draft a version."""
 
+    @abstractmethod
     def replace(self, book: Book, key: str, document: Document, at: datetime) -> None:
-        raise NotImplementedError
+        """Have the draft say something else."""
 
+    @abstractmethod
     def publish(self, book: Book, key: str, effective_from: datetime, at: datetime) -> None:
-        raise NotImplementedError
+        """Put the draft on offer."""
 
+    @abstractmethod
     def archive(self, book: Book, key: str, number: int, effective_to: datetime) -> None:
-        raise NotImplementedError
+        """Take a version off offer."""
 
+    @abstractmethod
     def dates(self, book: Book, key: str) -> dict[int, datetime | None]:
         """Return until when each version of a key is on offer."""
-        raise NotImplementedError
 
     def finish(self, book: Book, row: Row, path: str) -> list[Change]:
         found, changes = self.dates(book, row["key"]), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Verdict:
         )
 
 
-class Section:
+class Section(ABC):
     """
     One kind of thing in a catalogue, each known by its key.
 
@@ -57,13 +58,13 @@ class Section:
     unsaid: ClassVar[frozenset[str]] = frozenset()  # without a value, what there is stays
     ignored: ClassVar[frozenset[str]] = frozenset()  # differences that do not matter
 
+    @abstractmethod
     def read(self, form: FileForm, held: Object, path: str) -> Row:
         """Return a row of the document in its full form."""
-        raise NotImplementedError
 
+    @abstractmethod
     def current(self, book: Book) -> dict[str, Row]:
         """Return what the book has, by key, in the order in which it is written."""
-        raise NotImplementedError
 
     def compare(self, before: Row | None, row: Row, path: str) -> Verdict:
         """Return what making a book as a row says comes to, or why it cannot be made so."""
@@ -85,21 +86,9 @@ class Section:
             verdict.changes.append(change)
         return verdict
 
+    @abstractmethod
     def apply(self, book: Book, row: Row, before: Row | None, at: datetime, path: str) -> None:
         """Make a book as a row says."""
-        with problems_below(path):
-            if before is None:
-                self.create(book, row, at)
-            else:
-                self.change(book, row, at)
-
-    def create(self, book: Book, row: Row, at: datetime) -> None:
-        """Make what a row says."""
-        raise NotImplementedError
-
-    def change(self, book: Book, row: Row, at: datetime) -> None:
-        """Change what may change to what a row says."""
-        raise NotImplementedError
 
     def finish(self, book: Book, row: Row, path: str) -> list[Change]:
         """Archive what a row says is archived, when everything that needs it has been made."""
@@ -112,6 +101,24 @@ class Section:
             for name, value in row.items()
             if name not in self.defaults or value != self.defaults[name]
         }
+
+
+class WholeSection(Section):
+    """A kind of thing that is made, and changed, by one call for the whole row."""
+
+    def apply(self, book: Book, row: Row, before: Row | None, at: datetime, path: str) -> None:
+        with problems_below(path):
+            if before is None:
+                self.create(book, row, at)
+            else:
+                self.change(book, row, at)
+
+    @abstractmethod
+    def create(self, book: Book, row: Row, at: datetime) -> None:
+        """Make what a row says."""
+
+    def change(self, book: Book, row: Row, at: datetime) -> None:
+        """Change what may change to what a row says; unless ``changeable`` names it, nothing."""
 
 
 @contextmanager

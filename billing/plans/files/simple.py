@@ -19,7 +19,7 @@ from billing.plans.files.changes import Change
 from billing.plans.files.sections import (
     FileForm,
     Row,
-    Section,
+    WholeSection,
     archived,
     instant,
     instant_text,
@@ -70,7 +70,7 @@ def used_assets(book: Book) -> set[str]:
     return {code for codes in coded for code in codes if code is not None}
 
 
-class Assets(Section):
+class Assets(WholeSection):
     """What is counted and what prices are in; shared by all books."""
 
     name = "assets"
@@ -102,7 +102,7 @@ class Assets(Section):
         registry.create_asset(**row)
 
 
-class TaxCodes(Section):
+class TaxCodes(WholeSection):
     """How things are taxed."""
 
     name = "tax_codes"
@@ -126,7 +126,7 @@ class TaxCodes(Section):
         taxcodes.update(tax_code=TaxCode.objects.get(book=book, key=row["key"]), **wanted)
 
 
-class Meters(Section):
+class Meters(WholeSection):
     """How usage is counted."""
 
     name = "meters"
@@ -197,7 +197,7 @@ class Meters(Section):
         return [archived(self.kind, row)]
 
 
-class Features(Section):
+class Features(WholeSection):
     """What is sold."""
 
     name = "features"
@@ -260,7 +260,7 @@ class Features(Section):
         return [archived(self.kind, row)]
 
 
-class Coupons(Section):
+class Coupons(WholeSection):
     """What may be redeemed."""
 
     name = "coupons"

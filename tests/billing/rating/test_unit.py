@@ -3,14 +3,11 @@
 from decimal import Decimal
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rating.price import charge, check_precision, places_of
+from billing.rating.price import charge, places_of
 from billing.rating.unit import Unit
-from ledger.errors import PrecisionError
-from ledger.money import exact
 
 prices = st.decimals(min_value=0, max_value=10**6, places=9, allow_nan=False)
 quantities = st.decimals(min_value=-(10**12), max_value=10**12, places=3, allow_nan=False)
@@ -24,26 +21,6 @@ def test_charges_along_any_path_sum_to_the_amount_where_it_ends(unit_price, path
     charged = sum(Fraction(charge(price, before, after)) for before, after in steps)
 
     assert charged == Fraction(unit_price) * Fraction(path[-1])
-
-
-@given(prices, st.decimals(min_value=0, max_value=10**12, places=3, allow_nan=False))
-def test_what_passes_the_precision_check_is_kept_exactly(unit_price, quantity):
-    check_precision(unit_price, 3)
-
-    exact(Unit(unit_price=unit_price).amount(quantity))
-
-
-@pytest.mark.parametrize(
-    ("unit_price", "quantity_scale"), [("0.001", 10), ("1E-13", 0), ("NaN", 0), ("Infinity", 0)]
-)
-def test_a_price_whose_products_the_ledger_cannot_keep_is_refused(unit_price, quantity_scale):
-    with pytest.raises(PrecisionError):
-        check_precision(Decimal(unit_price), quantity_scale)
-
-
-@pytest.mark.parametrize(("unit_price", "quantity_scale"), [("0.0010", 9), ("1E+3", 12), ("0", 12)])
-def test_zeros_at_the_end_of_a_price_are_no_places(unit_price, quantity_scale):
-    check_precision(Decimal(unit_price), quantity_scale)
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(0, 30), st.integers(0, 9))

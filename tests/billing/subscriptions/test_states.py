@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.subscriptions import changes, changing, states
+from billing.subscriptions import changing, states, statuses
 from billing.subscriptions.errors import (
     FeatureTakenError,
     SameInstantError,
@@ -20,7 +20,8 @@ def subscription(shop):
 
 
 def status(subscription, at):
-    return changes.read(subscription).timeline.status_at(at)
+    subscription.refresh_from_db()
+    return statuses.statuses([subscription], lambda _: at)[subscription.pk]
 
 
 @pytest.mark.parametrize(
