@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
+from integrations.models import WebhookDelivery
 from integrations.webhooks import delivering, endpoints
 from ledger import outbox, tasks
 from tests import factories
@@ -17,6 +18,16 @@ BALANCE = {
     "wallet_id": "7",
     "asset": "USD",
 }
+
+
+def the_delivery() -> WebhookDelivery:
+    """Return the only one there is."""
+    return WebhookDelivery.objects.get()
+
+
+def relay() -> None:
+    """Make the deliveries and call nobody."""
+    tasks.relay_outbox()
 
 
 @pytest.fixture
