@@ -98,13 +98,13 @@ class ApprovalAdmin(Listing):
     fields = (
         ("what", "amount_shown", "state_shown"),
         ("wallet_link", "reason"),
-        ("asker", "asked"),
-        ("decider", "decided"),
+        ("asked_by_whom", "asked"),
+        ("decided_by_whom", "decided"),
         "result",
     )
     readonly_fields = (
-        "what", "amount_shown", "state_shown", "wallet_link", "reason", "asker", "asked",
-        "decider", "decided", "result",
+        "what", "amount_shown", "state_shown", "wallet_link", "reason", "asked_by_whom", "asked",
+        "decided_by_whom", "decided", "result",
     )  # fmt: skip
     keyset = ("-state", "-pk")  # waiting is the last word: people decide few, so no index
     list_display = (
@@ -112,7 +112,7 @@ class ApprovalAdmin(Listing):
         "amount_shown",
         "wallet_link",
         "reason",
-        "asker",
+        "asked_by_whom",
         "asked",
         "state_shown",
     )
@@ -158,6 +158,14 @@ class ApprovalAdmin(Listing):
     @admin.display(description="wallet")
     def wallet_link(self, row: Any) -> SafeString:
         return link(_wallet_of(row.named))
+
+    @admin.display(description="asked by")
+    def asked_by_whom(self, row: Approval) -> str:
+        return row.asker
+
+    @admin.display(description="decided by")
+    def decided_by_whom(self, row: Approval) -> SafeString | str:
+        return row.decider or NOTHING
 
     @admin.display(description="asked")
     def asked(self, row: Approval) -> SafeString:

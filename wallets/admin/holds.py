@@ -76,7 +76,7 @@ class HoldAdmin(Listing):
     )  # fmt: skip
     list_display = (
         "key", "customer_link", "requested_shown", "captured_shown", "remaining", "purpose",
-        "state_shown", "created", "expires",
+        "state_shown", "expires",
     )  # fmt: skip
     list_filter = (BookFilter, StateFilter, "asset")
     operations = (RELEASE,)

@@ -172,9 +172,7 @@ class RechargeRuleAdmin(Listing):
         ("reason", "created"),
     )
     readonly_fields = tuple(name for line in fields for name in line)
-    list_display = (
-        "key", "wallet_link", "when", "buys", "per_day", "per_month", "state_shown", "reason",
-    )  # fmt: skip
+    list_display = ("key", "wallet_link", "when", "buys", "state_shown", "reason")
     list_filter = (WalletsBookFilter, "state", "trigger")
     operations = (CHANGE, PAUSE, RESUME)
     search_fields = ("key",)

@@ -32,16 +32,9 @@ class WalletAdmin(Listing):
     )
     readonly_fields = tuple(name for line in fields for name in line)
     list_display = (
-        "key",
-        "customer_link",
-        "asset_code",
+        "key", "customer_link", "asset_code", "granted", "used", "gone", "held", "available",
         "shared",
-        "granted",
-        "used",
-        "gone",
-        "held",
-        "available",
-    )
+    )  # fmt: skip
     list_filter = (CustomersBookFilter, "is_shared")
     operations = (ISSUE, TRANSFER, REQUEST, SCHEDULE, RECHARGE, ALERT, SHARE)
     search_fields = ("key",)

@@ -193,7 +193,7 @@ class TestTwoPeople:
         assert (grant.key, grant.amount) == ("big", Decimal("1000.01"))
         assert (grant.cost_basis, f"{grant.effective_at:%d}") == (Decimal("0.5"), "20")
         done = other.read("wallets_approval_change", asked.pk)
-        assert f"Decider: user:{other.user.username}" in done
+        assert f"Decided by: user:{other.user.username}" in done
         assert "acme/main/big" in done
 
     def test_nobody_decides_what_they_asked_for(self, wallet, finance):
