@@ -103,6 +103,8 @@ def run_all(
     if done.grants_issued:  # perhaps to allowances that are over by now
         allowances.keep(customer_ids=everybody, at=until)
     for customer in customers:
+        if customer.clock_id is not None:  # others are seen to by a sweep
+            done.grants_expired += expiry.follow(at=until, customer_id=customer.pk)
         done.overdrafts_covered += overdraft.settle(at=until, customer_id=customer.pk)
     return done
 

@@ -22,6 +22,7 @@ from ledger.money import text
 from ledger.moves import Move, Posting
 from wallets import counterparts, issuing, watches
 from wallets.holds import parts
+from wallets.issuing import Draft
 from wallets.models import CreditGrant
 
 _CHUNK: Final = 500
@@ -31,7 +32,8 @@ def close_expired(*, at: datetime, limit: int | None = None, customer_id: int | 
     """
     Close the lots that have expired by ``at``, and return how many were closed or emptied.
 
-    Those of one customer, or of all that live by the real time.
+    Those of one customer, or of all that live by the real time; who lives by a test clock closes
+    lots as that advances, but what reaches closed ones is followed here too, at the clock's time.
 
     What is left, less what is held, goes to breakage (paid), takes back the expense
     (promotional) or returns to the units granted (units). What reaches a closed or voided lot
@@ -39,15 +41,25 @@ def close_expired(*, at: datetime, limit: int | None = None, customer_id: int | 
     has it as credit again, which lives as long as the lot did. Safe to run twice, late, or
     concurrently; each chunk is committed by itself.
     """
+    closed = _close_all(_DUE, at, limit, customer_id)
+    rest = None if limit is None else limit - closed
+    return closed + _close_all(_LEFT_BEHIND, at, rest, customer_id)
+
+
+def follow(*, at: datetime, customer_id: int) -> int:
+    """Empty a customer's closed lots once more, as ``close_expired`` does; return how many."""
+    return _close_all(_LEFT_BEHIND, at, None, customer_id)
+
+
+def _close_all(query: str, at: datetime, limit: int | None, customer_id: int | None) -> int:
     done = 0
-    for query in (_DUE, _LEFT_BEHIND):
-        while limit is None or done < limit:
-            chunk = _CHUNK if limit is None else min(_CHUNK, limit - done)
-            with transaction.atomic():
-                closed = _close(_locked(query, at, chunk, customer_id), at)
-            done += closed
-            if not closed:
-                break
+    while limit is None or done < limit:
+        chunk = _CHUNK if limit is None else min(_CHUNK, limit - done)
+        with transaction.atomic():
+            closed = _close(_locked(query, at, chunk, customer_id), at)
+        done += closed
+        if not closed:
+            break
     return done
 
 
@@ -73,6 +85,7 @@ class _Expired(NamedTuple):
     asset_id: int
     asset_kind: str
     reopens: bool
+    at: datetime  # the time that its customer lives by
 
     @property
     def is_reopened(self) -> bool:
@@ -83,29 +96,33 @@ class _Expired(NamedTuple):
 # Rows that somebody else is closing are left to them.
 _GRANTS: Final = """
     SELECT g.id, g.account_id, g.funding, g.expires_at, g.expired_at, g.voided_at,
-           c.book_id, w.asset_id, a.kind, w.after_expiry = 'reopen'
+           c.book_id, w.asset_id, a.kind, w.after_expiry = 'reopen',
+           CASE WHEN %(customer)s::bigint IS NULL AND k.id IS NOT NULL THEN k.now_at
+                ELSE %(at)s::timestamptz END
     FROM wallets_creditgrant g
     JOIN wallets_wallet w ON w.id = g.wallet_id
     JOIN ledger_customer c ON c.id = w.customer_id
     JOIN ledger_asset a ON a.id = w.asset_id
+    LEFT JOIN ledger_testclock k ON k.id = c.clock_id
 """
 # One customer's, or those of all who live by the real time.
-_WHOSE: Final = "CASE WHEN %s::bigint IS NULL THEN c.clock_id IS NULL ELSE c.id = %s END"
 _DUE: Final = f"""{_GRANTS}
-    WHERE g.expires_at <= %s AND g.expired_at IS NULL AND g.voided_at IS NULL AND {_WHOSE}
-    ORDER BY g.expires_at, g.id LIMIT %s FOR NO KEY UPDATE OF g SKIP LOCKED
+    WHERE g.expires_at <= %(at)s AND g.expired_at IS NULL AND g.voided_at IS NULL
+      AND CASE WHEN %(customer)s::bigint IS NULL THEN k.id IS NULL ELSE c.id = %(customer)s END
+    ORDER BY g.expires_at, g.id LIMIT %(limit)s FOR NO KEY UPDATE OF g SKIP LOCKED
 """
 _LEFT_BEHIND: Final = f"""{_GRANTS}
     JOIN ledger_balance b ON b.account_id = g.account_id
-    WHERE (g.expires_at <= %s AND g.expired_at IS NOT NULL OR g.voided_at IS NOT NULL)
-      AND b.credits - b.debits > b.held AND {_WHOSE}
-    ORDER BY g.id LIMIT %s FOR NO KEY UPDATE OF g SKIP LOCKED
+    WHERE (g.expired_at IS NOT NULL OR g.voided_at IS NOT NULL)
+      AND b.credits - b.debits > b.held
+      AND (%(customer)s::bigint IS NULL OR c.id = %(customer)s)
+    ORDER BY g.id LIMIT %(limit)s FOR NO KEY UPDATE OF g SKIP LOCKED
 """
 
 
 def _locked(query: str, at: datetime, limit: int, customer_id: int | None) -> list[_Expired]:
     with connection.cursor() as cursor:
-        cursor.execute(query, [at, customer_id, customer_id, limit])
+        cursor.execute(query, {"at": at, "customer": customer_id, "limit": limit})
         return [_Expired(*row) for row in cursor.fetchall()]
 
 
@@ -121,7 +138,7 @@ def _close(expired: Sequence[_Expired], at: datetime) -> int:
     ]
     if postings:
         bulk.post(postings=postings)
-    _reopen([grant for grant in filled if grant.is_reopened], funds, at)
+    _reopen([grant for grant in filled if grant.is_reopened], funds)
     closed = [grant.grant_id for grant in expired if grant.voided_at is None]
     CreditGrant.objects.filter(pk__in=closed, expired_at=None).update(expired_at=at)
     watches.touch([grant.account_id for grant in expired])
@@ -146,10 +163,16 @@ def _takers(expired: Sequence[_Expired], at: datetime) -> dict[int, int]:
     return takers | issuing.source_of(voided) if voided else takers
 
 
-def _reopen(returned: Sequence[_Expired], funds: Mapping[int, bulk.Funds], at: datetime) -> None:
+def _reopen(returned: Sequence[_Expired], funds: Mapping[int, bulk.Funds]) -> None:
     """Make credit again of what came to closed lots, for as long as those lived."""
-    if not returned:
-        return
+    for at in sorted({one.at for one in returned}):  # the real time, and those of clocks
+        drafts = _drafts([one for one in returned if one.at == at], funds, at)
+        issuing.issue(drafts, at=at, debts={})
+
+
+def _drafts(
+    returned: Sequence[_Expired], funds: Mapping[int, bulk.Funds], at: datetime
+) -> list[Draft]:
     ids = [one.grant_id for one in returned]
     grants = CreditGrant.objects.select_related("wallet__customer", "wallet__asset").in_bulk(ids)
     drafts = []
@@ -166,7 +189,7 @@ def _reopen(returned: Sequence[_Expired], funds: Mapping[int, bulk.Funds], at: d
             reason="Returned after the grant had expired.",
         )
         drafts.append(replace(part, expires_at=at + (grant.expires_at - grant.effective_at)))
-    issuing.issue(drafts, at=at, debts={})
+    return drafts
 
 
 def _posting(grant: _Expired, funds: bulk.Funds, taker_id: int) -> Posting:

@@ -187,6 +187,22 @@ def test_expiry_leaves_clocked_customers_to_their_clock():
     assert clocks.advance(clock=clock, to=on("2024-01-20")).grants_expired == 1
 
 
+def test_a_clock_that_goes_on_takes_what_returned_to_closed_lots_with_it():
+    scene = new_scene()
+    scene.meter()
+    clock = clocks.create(book=scene.book, key="c", now_at=on("2025-06-15"), at=on("2025-06-15"))
+    clocks.attach(customer=scene.customer, clock=clock)
+    lot = scene.grant(50, expires_at=on("2025-06-20"))
+    scene.send(event(20, id="gone", at=on("2025-06-15")))
+    clocks.advance(clock=clock, to=on("2025-06-21"))
+    scene.void("gone")
+    assert left(lot) == 20
+
+    clocks.advance(clock=clock, to=on("2025-06-22"))
+
+    assert (left(lot), -scene.holds("breakage_revenue")) == (0, 50)
+
+
 def test_contracts_fall_due_among_the_rest():
     book = agreed()
     book.fee(10)

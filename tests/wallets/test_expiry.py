@@ -6,7 +6,7 @@ import pytest
 
 from ledger import chart, posting
 from ledger.errors import InvalidInputError
-from ledger.models import Entry, Transaction
+from ledger.models import Entry, TestClock, Transaction
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.spending import hold, left_in, owed_by, use
@@ -266,6 +266,33 @@ def test_what_is_reopened_expires_once_more(wallet):
     expiry.close_expired(at=END + 2 * HOUR)
 
     assert taken_by("breakage_revenue", wallet) == 100
+
+
+@pytest.mark.parametrize(
+    ("policy", "breakage", "credit"), [("breakage", 100, 0), ("reopen", 70, 30)]
+)
+def test_what_returns_to_a_closed_lot_of_a_clocked_customer_is_followed_at_its_time(
+    policy, breakage, credit
+):
+    book = factories.book()
+    clock = TestClock.objects.create(book=book, key="t", now_at=END + HOUR, created_at=NOON)
+    wallet = grants.open_wallet(
+        customer=factories.customer(book=book, clock=clock),
+        asset=factories.asset(),
+        key="kind",
+        after_expiry=policy,
+        at=NOON,
+    )
+    grant = factories.grant(wallet=wallet, amount=100, expires_at=END)
+    usage = use(wallet.customer, 30, at=NOON)
+    expiry.close_expired(at=END, customer_id=wallet.customer_id)
+    posting.reverse(transaction=usage, key="correction", effective_at=END + HOUR)
+
+    expiry.close_expired(at=NOON + timedelta(days=900))
+
+    assert (left_in(grant), taken_by("breakage_revenue", wallet)) == (0, breakage)
+    figures = summary.of_wallets([wallet.pk], at=END + HOUR)[wallet.pk]
+    assert (figures.available, figures.expired) == (credit, breakage)
 
 
 def test_no_other_policy_is_known(wallet):
