@@ -255,6 +255,7 @@ LEDGER_CHECKS = [
     "wallets.checks.deferred_revenue_rolls_forward",
     "wallets.holds.checks.held_is_what_holds_set_aside",
     "wallets.holds.checks.holds_add_up",
+    "wallets.holds.checks.shares_are_held",
     "wallets.holds.checks.captured_is_what_waits",
     "wallets.holds.checks.captures_add_up",
     "billing.checks.quantities_were_posted",
@@ -267,6 +268,7 @@ LEDGER_CHECKS = [
     "billing.price_checks.amounts_are_priced",
     "billing.price_checks.costs_were_posted",
     "billing.limit_checks.budgets_were_counted",
+    "billing.limit_checks.budgets_are_held",
     "billing.limit_checks.burned_units_add_up",
     "billing.limit_checks.shares_were_counted",
 ]
