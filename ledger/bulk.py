@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
 
-from ledger import arrays
+from ledger import arrays, prepared
 from ledger.calendar import period_for
 from ledger.errors import (
     AssetMismatchError,
@@ -106,13 +106,13 @@ def lock(account_ids: Iterable[int]) -> dict[int, Funds]:
     One table, so that a row that had to be waited for comes as it is then, not as it was.
     """
     wanted = arrays.whole(sorted(set(account_ids)))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT account_id, debits, credits, held, floor, orientation FROM ledger_balance"
-            " WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id FOR NO KEY UPDATE",
-            [wanted],
-        )
-        return {row[0]: Funds(*row[1:]) for row in cursor.fetchall()}
+    return {row[0]: Funds(*row[1:]) for row in prepared.rows(_LOCK, [wanted])}
+
+
+_LOCK: Final = """
+    SELECT account_id, debits, credits, held, floor, orientation FROM ledger_balance
+    WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id FOR NO KEY UPDATE
+"""
 
 
 def check(posting: Posting) -> None:

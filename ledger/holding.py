@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from django.db import connection
-
-from ledger import arrays
+from ledger import arrays, prepared
 from ledger.bulk import Funds
 from ledger.integrity import refusals
 from ledger.money import add, exact
@@ -27,9 +25,9 @@ def hold(changes: Mapping[int, Decimal]) -> None:
     moved = {account_id: exact(change) for account_id, change in changes.items() if change}
     if not moved:
         return
-    with refusals(), connection.cursor() as cursor:
-        cursor.execute(_HOLD, [arrays.whole(moved), arrays.exact(moved.values())])
-        assert cursor.rowcount == len(moved), "an account without a balance"
+    with refusals():
+        held = prepared.rows(_HOLD, [arrays.whole(moved), arrays.exact(moved.values())])
+    assert len(held) == len(moved), "an account without a balance"
 
 
 def held_with(funds: Mapping[int, Funds], changes: Mapping[int, Decimal]) -> dict[int, Funds]:
@@ -52,4 +50,5 @@ _HOLD: Final = """
     UPDATE ledger_balance b SET held = b.held + n.change, version = b.version + 1
     FROM unnest(%s::bigint[], %s::numeric[]) AS n (account_id, change)
     WHERE b.account_id = n.account_id
+    RETURNING b.account_id
 """

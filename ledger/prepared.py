@@ -42,6 +42,7 @@ def _cursor() -> Any:
     """Return a cursor whose errors Django names, like its own; where it logs, that one."""
     if not settings.METERBOOK_PREPARE or connection.queries_logged:
         return connection.cursor()  # the driver forgets the text of what is prepared
+    connection.close_if_health_check_failed()  # once a request, as Django's own cursor does
     connection.ensure_connection()
     driver: Any = connection
     # Django turns preparing off for a connection; its own cursors never prepare in any case.

@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
+from ledger import arrays, prepared
 from ledger.bulk import Funds
 from ledger.ids import asset_of
 from ledger.money import ZERO, add, subtract
@@ -151,7 +152,7 @@ _LOST: Final = f"""
 _LINES: Final = """
     WITH RECURSIVE line AS (
         SELECT id AS customer_id, id AS payer_id, parent_id, 0 AS distance
-        FROM ledger_customer WHERE id = ANY(%s)
+        FROM ledger_customer WHERE id = ANY(%s::bigint[])
         UNION ALL
         SELECT line.customer_id, payer.id, payer.parent_id, line.distance + 1
         FROM line JOIN ledger_customer payer ON payer.id = line.parent_id
@@ -169,11 +170,11 @@ _LOTS: Final = """
     FROM wallets_wallet w
     JOIN wallets_creditgrant g ON g.wallet_id = w.id
     JOIN ledger_balance b ON b.account_id = g.account_id
-    WHERE w.customer_id = ANY(%s) AND (w.is_shared OR w.customer_id = ANY(%s))
+    WHERE w.customer_id = ANY(%s::bigint[]) AND (w.is_shared OR w.customer_id = ANY(%s::bigint[]))
       AND g.voided_at IS NULL
       AND g.effective_at <= %s AND (g.expires_at IS NULL OR g.expires_at > %s)
-      AND (b.credits > b.debits OR g.expired_at IS NOT NULL OR g.account_id = ANY(%s))
-      AND (%s::bigint[] IS NULL OR w.asset_id = ANY(%s))
+      AND (b.credits > b.debits OR g.expired_at IS NOT NULL OR g.account_id = ANY(%s::bigint[]))
+      AND (%s::bigint[] IS NULL OR w.asset_id = ANY(%s::bigint[]))
 """
 
 
@@ -181,11 +182,10 @@ def _lines_of(customer_ids: Collection[int]) -> tuple[dict[int, list[int]], bool
     """Return each customer with its ancestors, itself first, and whether any has a share."""
     lines: defaultdict[int, list[int]] = defaultdict(list)
     has_shares = False
-    with connection.cursor() as cursor:
-        cursor.execute(_LINES, [list(customer_ids)])
-        for customer_id, payer_id, has_share in cursor.fetchall():
-            lines[customer_id].append(payer_id)
-            has_shares = has_shares or has_share
+    rows = prepared.rows(_LINES, [arrays.whole(customer_ids)])
+    for customer_id, payer_id, has_share in rows:
+        lines[customer_id].append(payer_id)
+        has_shares = has_shares or has_share
     return lines, has_shares
 
 
@@ -200,16 +200,15 @@ def _lots_by_owner(
     also: Collection[int],
 ) -> dict[tuple[int, bool], _ByAsset]:
     """Return lots by (owner, whether only the shared ones) and asset, in burn order."""
-    assets = None if asset_ids is None else list(asset_ids)
+    assets = None if asset_ids is None else arrays.whole(asset_ids)
     found: defaultdict[tuple[int, bool], list[Lot]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        whose, (since, until) = [list(payer_ids), list(customer_ids)], span
-        cursor.execute(_LOTS, [*whose, until, since, list(also), assets, assets])
-        for owner_id, is_shared, *columns in cursor.fetchall():
-            lot = _lot(*columns)
-            found[owner_id, False].append(lot)
-            if is_shared:
-                found[owner_id, True].append(lot)
+    whose, (since, until) = [arrays.whole(payer_ids), arrays.whole(customer_ids)], span
+    wanted = [*whose, until, since, arrays.whole(also), assets, assets]
+    for owner_id, is_shared, *columns in prepared.rows(_LOTS, wanted):
+        lot = _lot(*columns)
+        found[owner_id, False].append(lot)
+        if is_shared:
+            found[owner_id, True].append(lot)
     return {owner: _by_asset(lots) for owner, lots in found.items()}
 
 

@@ -1,8 +1,9 @@
 """
 POST /api/v1/access/check: may this be used now? At gateway speed.
 
-A plain view: one question, or up to 100 under ``checks``. The answer is 200 whether it is allowed
-or not; ``?enforce=true`` answers one question with a problem document and a status instead.
+One question, or up to 100 under ``checks``; requests of one moment are answered together. The
+answer is 200 whether it is allowed or not; ``?enforce=true`` answers one question with a problem
+document and a status instead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -22,6 +24,7 @@ from billing.api import verdicts
 from billing.entitlements.check import Answer, Ask, Reserve, check
 from ledger.api import plain, problems
 from ledger.api.caller import Caller
+from ledger.api.calls import Call
 from ledger.errors import InvalidInputError
 from ledger.models import ApiKey
 from ledger.money import ZERO, exact
@@ -53,20 +56,44 @@ class _Asked(_One, forbid_unknown_fields=True):
     checks: list[_One] | None = None
 
 
-@plain.endpoint(ApiKey.Scope.READ)
-def access_check(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Answer one question, or several."""
+class _Question(NamedTuple):
+    """What a request asks: one thing, or several."""
+
+    asks: list[Ask]
+    is_one: bool
+
+
+def _read(request: HttpRequest, caller: Caller) -> _Question:
     body = plain.read(_Asked, request)
-    if body.checks is None:
-        [answer] = _answers(caller, [body])
-        if request.GET.get("enforce") == "true" and not answer.is_allowed:
-            return refused(request, answer, now())
-        return plain.written(verdicts.written(answer))
-    if len(body.checks) > MOST:
-        remedy = f"send at most {MOST}"
-        raise InvalidInputError(field="checks", value=len(body.checks), remedy=remedy)
-    found = _answers(caller, body.checks)
-    return plain.written({"data": [verdicts.written(answer) for answer in found]})
+    sent: Sequence[_One] = [body] if body.checks is None else body.checks
+    if len(sent) > MOST:
+        raise InvalidInputError(field="checks", value=len(sent), remedy=f"send at most {MOST}")
+    asks = [_ask(one) for one in sent]
+    if any(ask.reserve for ask in asks) and ApiKey.Scope.INGEST not in caller.scopes:
+        raise exceptions.PermissionDenied(
+            "To reserve needs the scope ingest.", code="scope_missing"
+        )
+    return _Question(asks, is_one=body.checks is None)
+
+
+def _answers(caller: Caller, questions: Sequence[_Question]) -> list[list[Answer] | Exception]:
+    asks = [ask for question in questions for ask in question.asks]
+    answers = iter(check(book_id=caller.book.pk, asks=asks, at=now(), reach=caller.reach))
+    return [list(islice(answers, len(question.asks))) for question in questions]
+
+
+def _written(
+    request: HttpRequest, caller: Caller, question: _Question, answers: list[Answer]
+) -> HttpResponse:
+    if not question.is_one:
+        return plain.written({"data": [verdicts.written(answer) for answer in answers]})
+    [answer] = answers
+    if not answer.is_allowed and request.GET.get("enforce") == "true":
+        return refused(request, answer, now())
+    return plain.written(verdicts.written(answer))
+
+
+access_check: Final = Call(scope=ApiKey.Scope.READ, read=_read, answer=_answers, write=_written)
 
 
 def refused(request: HttpRequest, answer: Answer, at: datetime) -> HttpResponse:
@@ -84,15 +111,6 @@ def refused(request: HttpRequest, answer: Answer, at: datetime) -> HttpResponse:
     if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
         response["Retry-After"] = str(seconds)
     return response
-
-
-def _answers(caller: Caller, questions: Sequence[_One]) -> list[Answer]:
-    asks = [_ask(one) for one in questions]
-    if any(ask.reserve for ask in asks) and ApiKey.Scope.INGEST not in caller.scopes:
-        raise exceptions.PermissionDenied(
-            "To reserve needs the scope ingest.", code="scope_missing"
-        )
-    return check(book_id=caller.book.pk, asks=asks, at=now(), reach=caller.reach)
 
 
 def _ask(one: _One) -> Ask:

@@ -8,6 +8,7 @@ Holds at gateway speed: reserve, capture and release, as plain Django views.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -23,6 +24,7 @@ from billing.holds.asking import Wanted
 from ledger import clocks
 from ledger.api import lookups, problems
 from ledger.api.caller import Caller
+from ledger.api.calls import Call
 from ledger.api.fields import Instant
 from ledger.api.plain import endpoint, read, written
 from ledger.models import ApiKey
@@ -71,11 +73,9 @@ class _Claim(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     is_final: bool = True
 
 
-@endpoint(ApiKey.Scope.INGEST)
-def reserve(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Set credit aside: 201, for the same key again; 402, 429 or 403 if it is denied."""
+def _read(request: HttpRequest, _: Caller) -> Wanted:
     sent = read(_Order, request)
-    wanted = Wanted(
+    return Wanted(
         customer=sent.customer,
         key=sent.key,
         amount=sent.amount,
@@ -87,13 +87,25 @@ def reserve(request: HttpRequest, caller: Caller) -> HttpResponse:
         purpose=sent.purpose,
         metadata=sent.metadata,
     )
-    at = now()
-    reserved = asking.reserve(book_id=caller.book.pk, wanted=wanted, at=at, reach=caller.reach)
+
+
+def _reserve(caller: Caller, wanted: Sequence[Wanted]) -> Sequence[Reserved | Exception]:
+    book_id, at, reach = caller.book.pk, now(), caller.reach
+    return asking.reserve_all(book_id=book_id, wanted=wanted, at=at, reach=reach)
+
+
+def _reserved(
+    request: HttpRequest, caller: Caller, wanted: Wanted, reserved: Reserved
+) -> HttpResponse:
     if reserved.hold.state == Hold.State.DENIED:
         return _denied(request, caller, reserved)
-    hold, asset = reserved.hold, sent.asset if sent.amount is not None else ""
-    at = hold.created_at if reserved.is_new else time_of(hold, at)
+    hold, asset = reserved.hold, wanted.asset if wanted.amount is not None else ""
+    at = hold.created_at if reserved.is_new else time_of(hold, now())
     return written(shown(hold, at, asset), status=201)
+
+
+# Set credit aside: 201, for the same key again; 402, 429 or 403 if it is denied.
+reserve: Final = Call(scope=ApiKey.Scope.INGEST, read=_read, answer=_reserve, write=_reserved)
 
 
 @endpoint(ApiKey.Scope.INGEST)

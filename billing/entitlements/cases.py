@@ -121,6 +121,11 @@ class Case:
     limits: list[Limit] = field(default_factory=list)
 
     @property
+    def is_real_time(self) -> bool:
+        """Whether the customer lives by no test clock."""
+        return self.party is not None and self.party.now_at is None
+
+    @property
     def right(self) -> Right | None:
         """Return the entitlement that speaks for all: the customer's own, or the nearest above."""
         return self.rights[0] if self.rights else None

@@ -115,9 +115,11 @@ def _fill(cases: Sequence[Case]) -> None:
     drawn = [case for case in cases if case.money is not None or case.is_limited]
     if not drawn:
         return
+    times = [case.at for case in drawn]
     found = means.read(
         lines=[case.party.line for case in drawn if case.party],
-        times=[case.at for case in drawn],
+        times=times,
+        now=max((case.at for case in drawn if case.is_real_time), default=min(times)),
         has_limits=any(case.money is not None and case.money.limit is not None for case in drawn),
     )
     for case in drawn:

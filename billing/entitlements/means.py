@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from billing.budgets.periods import period_of
 from ledger import arrays, prepared
 from ledger.money import ZERO, add, subtract
+from wallets.holds import parts
 
 
 class Lot(NamedTuple):
@@ -86,18 +87,23 @@ class Means:
 
 
 def read(
-    *, lines: Collection[Sequence[int]], times: Collection[datetime], has_limits: bool
+    *,
+    lines: Collection[Sequence[int]],
+    times: Collection[datetime],
+    has_limits: bool,
+    now: datetime,
 ) -> Means:
     """
     Return what customers, given with their ancestors, may draw on at some instants.
 
-    One query; one more if any of them may draw on what an ancestor shares.
+    Holds of customers who live by no test clock have expired by ``now``. One query; one more if any
+    of them may draw on what an ancestor shares.
     """
     means = Means()
     whose = arrays.whole({line[0] for line in lines})
     nodes = arrays.whole({node for line in lines for node in line})
     since, until = min(times), max(times)
-    wanted: list[str | datetime] = [until, until, nodes, whose, until, since]
+    wanted: list[str | datetime] = [now, nodes, whose, until, since]
     if has_limits:
         wanted.append(whose)
     for row in prepared.rows(_LOTS_AND_OWED if has_limits else _LOTS, wanted):
@@ -139,16 +145,11 @@ def _shares(whose: str, at: datetime) -> dict[tuple[int, int], Decimal]:
     return left
 
 
-# What has expired and was not swept yet is little; of customers on a test clock, by their time.
-_EXPIRED: Final = """
-    SELECT p.account_id, sum(p.amount) AS amount
-    FROM wallets_hold h
-    JOIN ledger_customer c ON c.id = h.customer_id
-    LEFT JOIN ledger_testclock k ON k.id = c.clock_id
-    JOIN wallets_holdpart p ON p.hold_id = h.id AND p.amount > 0
-    WHERE h.state = 'active' AND h.expires_at <= %s AND h.expires_at <= COALESCE(k.now_at, %s)
+_EXPIRED: Final = f"""
+    SELECT p.account_id, sum(p.amount) AS amount FROM wallets_holdpart p
+    WHERE p.hold_id = ANY(ARRAY({parts.EXPIRED})) AND p.amount > 0
     GROUP BY p.account_id
-"""
+"""  # noqa: S608 - fixed fragments
 _LOTS: Final = f"""
     WITH expired AS ({_EXPIRED})
     SELECT w.customer_id, w.id, w.asset_id, w.is_shared, w.origin, g.effective_at, g.expires_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,8 +11,10 @@ from typing import NamedTuple
 from billing.entitlements import parties, sale
 from billing.entitlements.answers import Answer, Ask, Reason, Reserve
 from billing.entitlements.check import check
+from billing.entitlements.parties import Party
 from billing.metering import snapshot
-from ledger.errors import InvalidInputError, InvariantError, NotFoundError
+from billing.metering.snapshot import Terms
+from ledger.errors import DomainError, InvalidInputError, InvariantError, NotFoundError
 from ledger.models import Asset
 from wallets import holds
 from wallets.holds import Credit, Order, Reserved
@@ -41,27 +43,58 @@ class Wanted:
     purpose: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is an amount of credit, whatever it is for."""
+        return self.amount is not None and self.quantity is None
 
-def reserve(
-    *, book_id: int, wanted: Wanted, at: datetime, reach: Container[int] | None = None
-) -> Reserved:
+
+def reserve_all(
+    *, book_id: int, wanted: Sequence[Wanted], at: datetime, reach: Container[int] | None = None
+) -> list[Reserved | DomainError]:
     """
-    Set aside what is wanted, all of it or nothing, once per key.
+    Set aside what is wanted, each all of it or nothing, once per key; or return why it cannot be.
 
-    An amount is taken from credit alone. A quantity is what the decision core is asked about:
-    its price is estimated, and limits and budgets count it.
+    An amount is taken from credit alone; all of them in one transaction, by the same few
+    statements. A quantity is what the decision core is asked about: its price is estimated, and
+    limits and budgets count it. Instead of what was reserved stands:
+
+    - NotFoundError: no such customer within ``reach``, or no such asset.
+    - InvalidInputError: both amount and quantity or neither; and as ``wallets.holds.reserve``.
+    - NothingToReserveError: the quantity costs nothing that has an end.
+    - PrecisionError: the amount is finer than the asset is kept.
+    - IdempotencyConflictError: the key stands for another question about a quantity.
 
     Raises:
-        NotFoundError: no such customer within ``reach``, or no such asset.
-        InvalidInputError: both amount and quantity or neither; and as ``wallets.holds.reserve``.
-        NothingToReserveError: the quantity costs nothing that has an end.
-        PrecisionError, IdempotencyConflictError: as ``wallets.holds.reserve``.
+        IdempotencyConflictError: a key stands for another amount. Of the others some may be
+            reserved then; asked again, they get the same answer.
     """
-    if wanted.amount is not None and wanted.quantity is None:
-        return holds.reserve(_order(book_id, wanted, wanted.amount, at, reach))
+    amounts = [one for one in wanted if one.is_amount]
+    found = iter(_reserve_amounts(book_id, amounts, at, reach))
+    return [
+        next(found) if one.is_amount else _reserve_quantity(book_id, one, at, reach)
+        for one in wanted
+    ]
+
+
+def _reserve_amounts(
+    book_id: int, wanted: Sequence[Wanted], at: datetime, reach: Container[int] | None
+) -> Iterable[Reserved | DomainError]:
+    if not wanted:
+        return
+    orders = _orders(book_id, wanted, at, reach)
+    good = [order for order in orders if isinstance(order, Order)]
+    reserved = iter(holds.reserve_all(good) if good else ())
+    for order in orders:
+        yield next(reserved) if isinstance(order, Order) else order
+
+
+def _reserve_quantity(
+    book_id: int, wanted: Wanted, at: datetime, reach: Container[int] | None
+) -> Reserved | DomainError:
     if wanted.quantity is None or wanted.amount is not None:
         remedy = "send an amount of an asset, or a quantity of a feature"
-        raise InvalidInputError(field="amount", value=wanted.amount, remedy=remedy)
+        return InvalidInputError(field="amount", value=wanted.amount, remedy=remedy)
     ask = replace(
         _about(wanted.customer),
         feature_key=wanted.feature_key,
@@ -69,8 +102,11 @@ def reserve(
         labels=wanted.labels,
         reserve=Reserve(key=wanted.key, expires_in=wanted.expires_in, purpose=wanted.purpose),
     )
-    [answer] = check(book_id=book_id, asks=[ask], at=at, reach=reach)
-    return _decided(answer, wanted)
+    try:
+        [answer] = check(book_id=book_id, asks=[ask], at=at, reach=reach)
+        return _decided(answer, wanted)
+    except DomainError as error:
+        return error
 
 
 def credit_of(*, book_id: int, customer_id: int) -> Credit:
@@ -84,22 +120,44 @@ class _Counted(NamedTuple):
     scale: int
 
 
+def _orders(
+    book_id: int, wanted: Sequence[Wanted], at: datetime, reach: Container[int] | None
+) -> list[Order | DomainError]:
+    """Return what to order, or why not. One query, unless definitions have changed."""
+    asks = [_about(one.customer) for one in wanted]
+    found = parties.find(book_id=book_id, asks=asks, reach=reach)
+    names = [parties.name_of(ask) for ask in asks]
+    known = [found.by_name.get(name) if name else None for name in names]
+    terms: Mapping[int, Terms] = {}
+    if found.by_name:
+        catalogue = snapshot.at_version(book_id, found.version)
+        terms = catalogue.terms_of(party.id for party in found.by_name.values())
+    orders: list[Order | DomainError] = []
+    for one, party in zip(wanted, known, strict=True):
+        try:
+            if party is None:
+                raise NotFoundError(customer=one.customer)
+            order = _order(book_id, one, party, terms[party.id], found.version, at)
+            order.check()
+        except DomainError as error:
+            orders.append(error)
+        else:
+            orders.append(order)
+    return orders
+
+
 def _order(
-    book_id: int, wanted: Wanted, amount: Decimal, at: datetime, reach: Container[int] | None
+    book_id: int, wanted: Wanted, party: Party, terms: Terms, version: int, at: datetime
 ) -> Order:
-    found = parties.find(book_id=book_id, asks=[_about(wanted.customer)], reach=reach)
-    party = next(iter(found.by_name.values()), None)
-    if party is None:
-        raise NotFoundError(customer=wanted.customer)
-    terms = snapshot.at_version(book_id, found.version).terms_of([party.id])[party.id]
-    asset = _asset(book_id, found.version, wanted.asset)
+    assert wanted.amount is not None, "a quantity is estimated first"
+    asset = _asset(book_id, version, wanted.asset)
     return Order(
         book_id=book_id,
         customer_id=party.id,
         asset_id=asset.id,
         scale=asset.scale,
         key=wanted.key,
-        amount=amount,
+        amount=wanted.amount,
         at=party.time(at),
         expires_in=wanted.expires_in,
         feature_key=wanted.feature_key,

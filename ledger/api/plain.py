@@ -50,7 +50,7 @@ def endpoint(
         @wraps(answer)
         def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             try:
-                return answer(request, _caller(request, scope), *args, **kwargs)
+                return answer(request, caller_of(request, scope), *args, **kwargs)
             except Exception as error:  # what is unknown is logged there
                 return problems.response(request, error)
 
@@ -92,7 +92,14 @@ def written(value: object, *, status: int = 200) -> HttpResponse:
     )
 
 
-def _caller(request: HttpRequest, scope: str) -> Caller:
+def caller_of(request: HttpRequest, scope: str) -> Caller:
+    """
+    Return who calls by key, within a scope.
+
+    Raises:
+        NotAuthenticated, KeyRefusedError: no key, or none that is accepted.
+        PermissionDenied: the key has not the scope.
+    """
     caller = identify(request)
     if caller is None:
         raise exceptions.NotAuthenticated

@@ -27,21 +27,31 @@ class RequestId:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request under its id."""
-        given = request.headers.get(HEADER, "")
-        request_id = given if _ACCEPTED.fullmatch(given) else new_id()
-        request.request_id = request_id  # type: ignore[attr-defined]
-        started = time.perf_counter()
+        request_id, started = begin(request), time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
-            response.headers[HEADER] = request_id
-            logger.info(
-                "request",
-                method=request.method,
-                path=request.path,
-                status=response.status_code,
-                ms=round((time.perf_counter() - started) * 1000, 1),
-            )
+            finish(request, response, started)
         return response
+
+
+def begin(request: HttpRequest) -> str:
+    """Give a request its id, the caller's own if it can be used, and return it."""
+    given = request.headers.get(HEADER, "")
+    request_id = given if _ACCEPTED.fullmatch(given) else new_id()
+    request.request_id = request_id  # type: ignore[attr-defined]
+    return request_id
+
+
+def finish(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
+    """Send the id back, and write the line in the log; ``started`` by ``time.perf_counter``."""
+    response.headers[HEADER] = request.request_id  # type: ignore[attr-defined]
+    logger.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        ms=round((time.perf_counter() - started) * 1000, 1),
+    )
 
 
 class Probes:

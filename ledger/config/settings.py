@@ -83,6 +83,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+LANE = {  # what is answered at gateway speed: see lane.py
+    "POST /api/v1/access/check": "billing.api.access.access_check",
+    "POST /api/v1/holds": "billing.api.holds.reserve",
+}
+WEB_THREADS = env.whole("METERBOOK_WEB_THREADS", 4, least=1)  # of a web worker, beside the lane
 ROOT_URLCONF = "ledger.config.urls"
 WSGI_APPLICATION = "ledger.config.wsgi.application"
 TEMPLATES = [

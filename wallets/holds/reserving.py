@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from ledger import arrays, bulk, holding
+from ledger import arrays, bulk, holding, prepared
 from ledger.errors import IdempotencyConflictError
 from ledger.metadata import canonical
 from ledger.money import add
@@ -137,9 +137,8 @@ def _write(decisions: Sequence[_Decision], surveyed: Survey) -> dict[str, Reserv
         for position, (account_id, amount) in enumerate(decision.parts)
     ]
     uses = numbered(_places(decisions, surveyed))
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [*_columns(rows), *_spread(spread), arrays.whole(uses)])
-        written = cursor.fetchall()
+    wanted = [*_columns(rows), *_spread(spread), arrays.whole(uses)]
+    written = prepared.rows(_INSERT, wanted)
     numbers = {key: number for key, number, _ in written}
     if any(was_still for _, _, was_still in written):
         watches.hint()
@@ -189,27 +188,27 @@ def _hold(decision: _Decision) -> Hold:
 
 def _columns(rows: Sequence[Hold]) -> list[Any]:
     return [
-        [row.book_id for row in rows],
-        [row.customer_id for row in rows],
-        [row.asset_id for row in rows],
-        [row.key for row in rows],
-        [bytes(row.fingerprint) for row in rows],
-        [row.state for row in rows],
+        arrays.whole(row.book_id for row in rows),
+        arrays.whole(row.customer_id for row in rows),
+        arrays.whole(row.asset_id for row in rows),
+        arrays.texts(row.key for row in rows),
+        arrays.texts(f"\\x{row.fingerprint.hex()}" for row in rows),
+        arrays.texts(row.state for row in rows),
         arrays.exact(row.requested for row in rows),
-        [row.feature_key for row in rows],
-        [row.purpose for row in rows],
-        [row.reason for row in rows],
-        [arrays.whole(row.budget_ids) for row in rows],
-        [canonical(row.metadata) for row in rows],
-        [row.expires_at for row in rows],
-        [row.created_at for row in rows],
+        arrays.texts(row.feature_key for row in rows),
+        arrays.texts(row.purpose for row in rows),
+        arrays.texts(row.reason for row in rows),
+        arrays.texts(arrays.whole(row.budget_ids) for row in rows),
+        arrays.texts(canonical(row.metadata) for row in rows),
+        arrays.texts(row.expires_at.isoformat() for row in rows),
+        arrays.texts(row.created_at.isoformat() for row in rows),
         [row.closed_at for row in rows],
     ]
 
 
 def _spread(spread: Sequence[tuple[str, int, int, Decimal]]) -> list[Any]:
     return [
-        [key for key, _, _, _ in spread],
+        arrays.texts(key for key, _, _, _ in spread),
         arrays.whole(account_id for _, account_id, _, _ in spread),
         arrays.whole(position for _, _, position, _ in spread),
         arrays.exact(amount for _, _, _, amount in spread),

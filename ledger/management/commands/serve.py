@@ -88,11 +88,12 @@ class Command(BaseCommand):
 
 def web_program(options: dict[str, Any]) -> Program:
     """Return the web server of these options: host, port, web_workers, web_threads."""
-    web = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    web = [sys.executable, "-m", "granian", "--interface", "asginl", "--no-ws"]
     web += ["--log-level", "warning", "--host", options["host"], "--port", str(options["port"])]
     web += ["--workers", str(options["web_workers"]), "--respawn-failed-workers"]
-    web += ["--blocking-threads", str(options["web_threads"]), "--workers-kill-timeout", "15"]
-    return Program("web", [*web, "ledger.config.wsgi:application"], WEB_LIMITS)
+    web += ["--workers-kill-timeout", "15"]
+    env = {**WEB_LIMITS, "METERBOOK_WEB_THREADS": str(options["web_threads"])}
+    return Program("web", [*web, "ledger.config.asgi:application"], env)
 
 
 def _programs(options: dict[str, Any]) -> list[Program]:
