@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -24,7 +26,7 @@ from billing.admin.forms import draft_document, preview
 from billing.admin.forms.preview import Answer, SampleForm
 from billing.admin.forms.rate_card import RateCardForm, problems_of
 from billing.models import AddonVersion, PlanVersion
-from billing.plans import addons, drafting, versions
+from billing.plans import addons, drafting, publishing, versions
 from billing.plans.errors import InvalidDraftError
 from billing.rating.problems import Problem
 from ledger.admin.base import Listing
@@ -47,30 +49,62 @@ _NEW_CARD: Final = {"price": {"type": "unit"}}
 class Kind:
     """What plans and add-ons do differently."""
 
-    book: Callable[[Any], Book]
+    name: str  # of what has versions, and of a version's field for it
+    versions: QuerySet[Any]  # all of them
     whole: Callable[[Any], Any]  # with everything in it
     document: Callable[[Any], dict[str, Any]]
     problems: Callable[[Any], list[Problem]]
     replace: Callable[[Any, Mapping[str, Any]], Any]
+    publish: Callable[[Any, datetime, datetime], Any]  # from when, and now
+    archive: Callable[[Any, datetime, datetime], Any]
+    discard: Callable[[Any], None]
+    next_version: Callable[[Any], Any]  # of a plan or add-on
+
+    def offer(self, version: Any) -> Any:
+        """Return the plan or add-on of a version."""
+        return getattr(version, self.name)
+
+    def book(self, version: Any) -> Book:
+        """Return the book that a version is of."""
+        book: Book = self.offer(version).book
+        return book
 
 
 PLAN: Final = Kind(
-    book=lambda version: version.plan.book,
+    name="plan",
+    versions=PlanVersion.objects.all(),
     whole=lambda version: versions.plans(version.plan.book).get(pk=version.pk),
     document=versions.plan_document,
     problems=versions.plan_problems,
     replace=lambda version, document: drafting.replace(
         plan=version.plan, document=document, at=now()
     ),
+    publish=lambda version, since, at: publishing.publish_plan(
+        plan=version.plan, effective_from=since, at=at
+    ),
+    archive=lambda version, until, at: publishing.archive_plan(
+        plan=version.plan, effective_to=until, at=at, version=version.version
+    ),
+    discard=lambda version: drafting.discard(plan=version.plan),
+    next_version=lambda plan: drafting.next_version(plan=plan, at=now()),
 )
 ADDON: Final = Kind(
-    book=lambda version: version.addon.book,
+    name="addon",
+    versions=AddonVersion.objects.all(),
     whole=lambda version: versions.addons(version.addon.book).get(pk=version.pk),
     document=versions.addon_document,
     problems=versions.addon_problems,
     replace=lambda version, document: addons.replace(
         addon=version.addon, document=document, at=now()
     ),
+    publish=lambda version, since, at: publishing.publish_addon(
+        addon=version.addon, effective_from=since, at=at
+    ),
+    archive=lambda version, until, at: publishing.archive_addon(
+        addon=version.addon, effective_to=until, at=at, version=version.version
+    ),
+    discard=lambda version: addons.discard(addon=version.addon),
+    next_version=lambda addon: addons.next_version(addon=addon, at=now()),
 )
 
 

@@ -10,41 +10,19 @@ from django import forms
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from billing.admin import drafts
 from billing.admin.drafts import seen
 from billing.admin.forms import draft_document
-from billing.admin.plans import PlanForm
-from billing.admin.versions import (
-    ArchiveForm,
-    PartForm,
-    PublishForm,
-    VersionPages,
-    checked,
-    edit,
-    is_draft,
-    is_published,
-)
+from billing.admin.plans import OPERATIONS
+from billing.admin.versions import PartForm, VersionPages, checked, is_draft
 from billing.models import AddonVersion, PlanAddon, PlanVersion
-from billing.plans import addons, drafting, publishing
+from billing.plans import addons
 from ledger.admin.base import BookFilter
-from ledger.admin.display import NOTHING, link, url
+from ledger.admin.display import link, url
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table, number
-
-
-class GeneralForm(PlanForm, PartForm):
-    def prepare(self) -> None:
-        version = self.row
-        names = ("name", "description", "billing_cadence", "settlement_mode")
-        self.initial = {name: getattr(version, name) for name in names}
-        self.initial |= {
-            "currency": version.asset,
-            "pro_rating_enabled": version.is_prorated,
-            "seen": seen(version),
-        }
 
 
 class PhaseForm(PartForm):
@@ -101,25 +79,6 @@ class DetachForm(OperationForm):
         )
 
 
-def _publish(request: HttpRequest, row: PlanVersion, given: dict[str, Any]) -> Done:
-    at = now()
-    since = given["effective_from"] or at
-    version = publishing.publish_plan(plan=row.plan, effective_from=since, at=at)
-    return Done(message=f"Published {version}.", row=version)
-
-
-def _archive(request: HttpRequest, row: PlanVersion, given: dict[str, Any]) -> Done:
-    at = now()
-    until = given["effective_to"] or at
-    version = publishing.archive_plan(plan=row.plan, effective_to=until, at=at, version=row.version)
-    return Done(message=f"Archived {version}.", row=version)
-
-
-def _discard(request: HttpRequest, row: PlanVersion, given: dict[str, Any]) -> Done:
-    drafting.discard(plan=row.plan)
-    return Done(message=f"Threw the draft {row} away.", row=row.plan)
-
-
 def _attach(request: HttpRequest, row: PlanVersion, given: dict[str, Any]) -> Done:
     attached = addons.attach(plan_version=row, at=now(), **given)
     return Done(message=f"{attached.addon_version} can be bought with {row}.", row=row)
@@ -139,44 +98,6 @@ def _save_phase(request: HttpRequest, row: PlanVersion, given: dict[str, Any], *
     return Done(message=f"Saved the phase {given['key']}.", row=drafts.PLAN.replace(row, changed))
 
 
-EDIT: Final = Operation(
-    name="edit",
-    label="Change",
-    explanation="What the whole plan says; phases and rate cards have their own forms.",
-    permission="billing.change_planversion",
-    form=GeneralForm,
-    run=partial(edit, kind=drafts.PLAN),
-    applies=is_draft,
-)
-PUBLISH: Final = Operation(
-    name="publish",
-    label="Publish",
-    explanation="Puts it on offer and freezes it: it never changes again. The version before it "
-    "is off offer from then on; its customers keep it.",
-    permission="billing.change_plan",
-    form=PublishForm,
-    run=_publish,
-    applies=is_draft,
-)
-ARCHIVE: Final = Operation(
-    name="archive",
-    label="Archive",
-    explanation="Nobody can subscribe to it any more. Those who have keep it.",
-    permission="billing.change_plan",
-    form=ArchiveForm,
-    run=_archive,
-    applies=is_published,
-    is_grave=True,
-)
-DISCARD: Final = Operation(
-    name="discard",
-    label="Throw away",
-    explanation="Deletes this draft. Published versions stay.",
-    permission="billing.change_planversion",
-    run=_discard,
-    applies=is_draft,
-    is_grave=True,
-)
 ATTACH: Final = Operation(
     name="attach",
     label="Offer an add-on",
@@ -200,36 +121,28 @@ DETACH: Final = Operation(
 class PlanVersionAdmin(VersionPages):
     drafting = "billing.change_planversion"
     fields = (
-        ("plan_link", "version", "status"),
+        ("offer_link", "version", "status"),
         ("name", "asset", "billing_cadence"),
         ("settlement_mode", "is_prorated"),
         ("since", "until"),
         "description",
     )
     readonly_fields = (
-        "plan_link", "version", "name", "description", "status", "asset", "billing_cadence",
+        "offer_link", "version", "name", "description", "status", "asset", "billing_cadence",
         "settlement_mode", "is_prorated", "since", "until",
     )  # fmt: skip
     kind = drafts.PLAN
     list_display = ("title", "name", "status", "asset", "billing_cadence", "since", "until")
-    list_select_related = ("plan__book", "asset")
-    operations = (PUBLISH, EDIT, ARCHIVE, ATTACH, DETACH, DISCARD)
+    operations = (
+        OPERATIONS.publish, OPERATIONS.edit, OPERATIONS.archive, ATTACH, DETACH,
+        OPERATIONS.discard,
+    )  # fmt: skip
     search_fields = ("plan__key__istartswith",)
-    siblings = staticmethod(
-        lambda version: (
-            PlanVersion.objects.filter(plan=version.plan_id)
-            .select_related("plan", "asset")
-            .order_by("version")
-        )
-    )
 
     class OwnBook(BookFilter):
         path = "plan__book_id"
 
     list_filter = (OwnBook,)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return PlanVersion.objects.select_related("plan__book", "asset")
 
     def get_urls(self) -> list[URLPattern]:
         own = path(
@@ -274,11 +187,3 @@ class PlanVersionAdmin(VersionPages):
             applies=is_draft,
         )
         return self.respond(request, operation, version)
-
-    @admin.display(description="version")
-    def title(self, row: PlanVersion) -> str:
-        return str(row)
-
-    @admin.display(description="plan")
-    def plan_link(self, row: PlanVersion) -> SafeString:
-        return link(row.plan) if row.plan_id else NOTHING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     _VersionField: TypeAlias = forms.ModelChoiceField[Any]
 else:
     _VersionField = forms.ModelChoiceField
+
+
+Run: TypeAlias = Callable[[HttpRequest, Any, dict[str, Any]], Done]
 
 
 class PlanField(_VersionField):
@@ -149,29 +153,24 @@ def _migrate(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> 
     return Done(message=f"Moved on to {version}.", row=row)
 
 
-def _cancel(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    operations.cancel(subscription=row, timing=timing_of(given), **note_of(request, row, given))
-    return Done(message="Canceled.", row=row)
+def _timed(act: Callable[..., Any], said: str) -> Run:
+    """Have a change done at the instant that the form names."""
+
+    def run(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
+        act(subscription=row, timing=timing_of(given), **note_of(request, row, given))
+        return Done(message=said, row=row)
+
+    return run
 
 
-def _unschedule(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    operations.unschedule_cancelation(subscription=row, **note_of(request, row, given))
-    return Done(message="It goes on.", row=row)
+def _at_once(act: Callable[..., Any], said: str) -> Run:
+    """Have a change done now."""
 
+    def run(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
+        act(subscription=row, **note_of(request, row, given))
+        return Done(message=said, row=row)
 
-def _restore(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    operations.restore(subscription=row, **note_of(request, row, given))
-    return Done(message="Took back what lay ahead.", row=row)
-
-
-def _pause(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    operations.pause(subscription=row, timing=timing_of(given), **note_of(request, row, given))
-    return Done(message="Paused.", row=row)
-
-
-def _resume(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
-    operations.resume(subscription=row, timing=timing_of(given), **note_of(request, row, given))
-    return Done(message="Resumed.", row=row)
+    return run
 
 
 def _set_addon(request: HttpRequest, row: Subscription, given: dict[str, Any]) -> Done:
@@ -282,7 +281,7 @@ PAUSE: Final = _operation(
     label="Pause",
     explanation="Nothing is sold until it is resumed. Time goes on: phases end as they would.",
     form=TimingForm,
-    run=_pause,
+    run=_timed(operations.pause, "Paused."),
     applies=lambda row: _goes_on(row) and not _is_paused(row),
 )
 RESUME: Final = _operation(
@@ -290,7 +289,7 @@ RESUME: Final = _operation(
     label="Resume",
     explanation="Sells again what its plan says.",
     form=TimingForm,
-    run=_resume,
+    run=_timed(operations.resume, "Resumed."),
     applies=_is_paused,
 )
 CANCEL: Final = _operation(
@@ -298,7 +297,7 @@ CANCEL: Final = _operation(
     label="Cancel",
     explanation="Ends it. What was paid in advance for later is given back as its proration says.",
     form=TimingForm,
-    run=_cancel,
+    run=_timed(operations.cancel, "Canceled."),
     applies=_goes_on,
     is_grave=True,
 )
@@ -307,7 +306,7 @@ UNSCHEDULE: Final = _operation(
     label="Take back the cancelation",
     explanation="Lets it go on.",
     form=ReasonedForm,
-    run=_unschedule,
+    run=_at_once(operations.unschedule_cancelation, "It goes on."),
     applies=_is_canceled,
 )
 RESTORE: Final = _operation(
@@ -315,7 +314,7 @@ RESTORE: Final = _operation(
     label="Take back what lies ahead",
     explanation="Withdraws every change that has not taken effect yet.",
     form=ReasonedForm,
-    run=_restore,
+    run=_at_once(operations.restore, "Took back what lay ahead."),
     applies=lambda row: row.history.filter(
         effective_at__gt=clocks.now_of(row.customer, now())
     ).exists(),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -17,15 +16,14 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
-from billing.admin.drafts import DraftPages, Kind, card_url, seen
+from billing.admin.drafts import DraftPages, card_url, seen
 from billing.admin.forms import draft_document, words
 from billing.admin.forms.rate_card import problems_of
 from billing.models import AddonVersion, PlanVersion
 from billing.plans import versions
 from billing.rating.problems import Problem
 from ledger.admin import operations
-from ledger.admin.base import Listing
-from ledger.admin.display import NOTHING, badge, instant, link, url
+from ledger.admin.display import badge, instant, link, url
 from ledger.admin.fields import InstantField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.errors import ConflictError, DomainError
@@ -93,14 +91,6 @@ def status_badge(version: Any) -> SafeString:
     return badge(status.label.lower(), _TONES[status.value])
 
 
-def current(found: Iterable[Any], at: datetime) -> Any:
-    """Return the version on offer, else the newest published one, else None."""
-    published = [one for one in found if not is_draft(one)]
-    active = PlanVersion.Status.ACTIVE
-    offered = (one for one in reversed(published) if versions.status_of(one, at) == active)
-    return next(offered, published[-1] if published else None)
-
-
 @dataclass(kw_only=True)
 class ShownCard:
     """A rate card in the overview of a version."""
@@ -139,7 +129,15 @@ class VersionPages(DraftPages):
     """Versions of plans or of add-ons."""
 
     change_form_template = "admin/billing/version.html"
-    siblings: Callable[[Any], Any]  # the versions of the same thing
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return self.model.objects.select_related(f"{self.kind.name}__book", "asset")
+
+    def siblings(self, version: Any) -> Any:
+        """Return the versions of the same plan or add-on, in their order."""
+        same = {self.kind.name: self.kind.offer(version)}
+        own = self.model.objects.filter(**same)
+        return own.select_related(self.kind.name, "asset").order_by("version")
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
@@ -266,6 +264,14 @@ class VersionPages(DraftPages):
         saved = self.kind.replace(row, document)
         return Done(message=f"Removed {card or phase}.", row=saved)
 
+    @admin.display(description="version")
+    def title(self, row: Any) -> str:
+        return str(row)
+
+    @admin.display(description="version of")
+    def offer_link(self, row: Any) -> SafeString:
+        return link(self.kind.offer(row))
+
     @admin.display(description="status")
     def status(self, row: Any) -> SafeString:
         return status_badge(row)
@@ -277,38 +283,6 @@ class VersionPages(DraftPages):
     @admin.display(description="until")
     def until(self, row: Any) -> SafeString:
         return instant(row.effective_to)
-
-
-class OfferPages(Listing):
-    """Plans or add-ons, each with the version that is shown for it and its draft, if any."""
-
-    @admin.display(description="name")
-    def title(self, row: Any) -> str:
-        return row.shown.name if row.shown else ""
-
-    @admin.display(description="status")
-    def status(self, row: Any) -> SafeString:
-        return status_badge(row.shown) if row.shown else NOTHING
-
-    @admin.display(description="version")
-    def current(self, row: Any) -> SafeString:
-        return link(row.shown, f"v{row.shown.version}") if row.shown else NOTHING
-
-    @admin.display(description="draft")
-    def draft(self, row: Any) -> SafeString:
-        return link(row.drafted, f"v{row.drafted.version}") if row.drafted else NOTHING
-
-    @admin.display(description="created")
-    def created(self, row: Any) -> SafeString:
-        return instant(row.created_at)
-
-
-def edit(request: HttpRequest, row: Any, given: dict[str, Any], *, kind: Kind) -> Done:
-    """Save what the whole of a draft says."""
-    checked(given, row)
-    given.pop("seen")
-    changed = {**kind.document(kind.whole(row)), **given, "currency": given["currency"].code}
-    return Done(message=f"Changed {row}.", row=kind.replace(row, changed))
 
 
 def checked(form: Mapping[str, Any], version: PlanVersion | AddonVersion) -> None:
