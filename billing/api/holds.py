@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
 from billing.entitlements.answers import Reason
-from billing.holds import arrivals, asking
+from billing.holds import asking, taking
 from billing.holds.asking import Wanted
 from ledger import clocks
 from ledger.api import lookups, problems
@@ -30,8 +30,8 @@ from ledger.api.plain import endpoint, read, written
 from ledger.models import ApiKey
 from ledger.money import ZERO, subtract, text
 from wallets import holds
-from wallets.holds import Arrived, Claim, Credit, Reserved, standing
-from wallets.holds.capturing import Beyond, nothing_arrived
+from wallets.holds import Claim, Credit, Reserved, standing
+from wallets.holds.capturing import Beyond
 from wallets.holds.orders import USUAL
 from wallets.models import Capture, Hold
 
@@ -121,10 +121,7 @@ def capture(request: HttpRequest, caller: Caller, hold: str) -> HttpResponse:
         is_final=sent.is_final,
         credit=_credit(found, sent.beyond),
     )
-    arrived: Arrived = nothing_arrived
-    if claim.events:
-        arrived = arrivals.paid_in(book_id=found.book_id, asset_id=found.asset_id)
-    made = holds.capture(hold=found, claim=claim, at=time_of(found, now()), arrived=arrived)
+    made = taking.capture(hold=found, claim=claim, at=time_of(found, now()))
     return written(captured(made), status=201)
 
 

@@ -1,8 +1,9 @@
 """
-What budgets have seen used, from events and entries alone: where counting starts, and its proof.
+What budgets have seen used, from what is recorded alone: where counting starts, and its proof.
 
 An entry of usage names its event, the event says when it happened and what its labels are. Entries
-between customers and revenue are money, those with the meter's account are units.
+between customers and revenue are money, those with the meter's account are units. Captures that
+name no usage say it themselves (``captured``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from billing.budgets import matching, using
+from billing.budgets import captured, matching, using
 from billing.budgets.matching import Budgets, Counter, OpenBudget
 from billing.metering import readings
 from billing.models import Budget, Meter
@@ -37,10 +38,11 @@ def begin(row: Budget, *, at: datetime) -> None:
 def used(budget: OpenBudget, budgets: Budgets) -> dict[datetime, Decimal]:
     """Return what a budget's periods have seen used, by their start; none that came to nothing."""
     found: defaultdict[datetime, Decimal] = defaultdict(Decimal)
+    for starts_at, amount in captured.used(budget):
+        found[starts_at] = add(found[starts_at], amount)
     starts = list(_starts(budget))
-    if not starts:
-        return {}
-    for meter in Meter.objects.filter(book=budget.book_id).order_by("pk"):
+    meters = Meter.objects.filter(book=budget.book_id).order_by("pk")
+    for meter in meters if starts else ():
         names = tuple(sorted(meter.dimensions))
         counter = budgets.counter(budget, _Meter(meter, names))
         is_units = meter.unit_id == budget.asset_id

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from billing import catalogue
 from billing.budgets import defining
 from billing.entitlements.check import Answer, Ask, Reserve, check
-from billing.holds import arrivals
+from billing.holds import taking
 from billing.management.scenery import Party, Settlement
 from billing.metering import decode
 from billing.metering.ingest import ingest
@@ -84,7 +84,7 @@ class Story:
         """Take what the call has cost; the event that will tell of it is named."""
         hold = self.answers[self.calls].hold
         assert hold is not None, "the call was allowed"
-        taken = holds.capture(
+        taken = taking.capture(
             hold=hold,
             claim=holds.Claim(
                 key=f"capture-{self.calls}",
@@ -92,7 +92,6 @@ class Story:
                 events=[(_SOURCE, f"call-{self.calls}")],
             ),
             at=self.at,
-            arrived=arrivals.paid_in(book_id=self.book.pk, asset_id=hold.asset_id),
         )
         return f"{taken.amount:.3f} taken, the rest given back"
 

@@ -263,6 +263,8 @@ LEDGER_CHECKS = [
     "wallets.holds.checks.shares_are_held",
     "wallets.holds.checks.captured_is_what_waits",
     "wallets.holds.checks.captures_add_up",
+    "wallets.topups.checks.top_ups_are_owed",
+    "wallets.topups.checks.top_ups_have_grants",
     "billing.checks.quantities_were_posted",
     "billing.checks.amounts_were_posted",
     "billing.checks.takings_add_up",

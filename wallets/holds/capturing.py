@@ -30,6 +30,8 @@ MAX_EVENTS: Final = 1000
 
 # Says what has been paid already for those of these usage events that have come.
 Arrived = Callable[[Collection[Name]], Mapping[Name, Decimal]]
+# Is told of a capture in its transaction, under its locks; not again when it is sent again.
+Recorded = Callable[[Hold, Capture], None]
 
 
 class Beyond(StrEnum):
@@ -80,8 +82,17 @@ def nothing_arrived(_: Collection[Name]) -> Mapping[Name, Decimal]:
     return {}
 
 
+def tell_nobody(_: Hold, __: Capture) -> None:
+    """Do nothing more about a capture."""
+
+
 def capture(
-    *, hold: Hold, claim: Claim, at: datetime, arrived: Arrived = nothing_arrived
+    *,
+    hold: Hold,
+    claim: Claim,
+    at: datetime,
+    arrived: Arrived = nothing_arrived,
+    recorded: Recorded = tell_nobody,
 ) -> Capture:
     """
     Take an amount from what a hold sets aside, and post it; by default the rest is given back.
@@ -109,7 +120,9 @@ def capture(
                 raise IdempotencyConflictError(key=claim.key)
             return first
         standing.check(hold, at)
-        return _capture(hold, claim, at, arrived)
+        made = _capture(hold, claim, at, arrived)
+        recorded(hold, made)
+    return made
 
 
 @dataclass(slots=True, kw_only=True)

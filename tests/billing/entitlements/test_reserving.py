@@ -8,6 +8,7 @@ import pytest
 from billing import catalogue
 from billing.budgets import defining
 from billing.entitlements.check import Answer, Reserve
+from billing.holds import taking
 from billing.models import Budget, BudgetUse
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from tests.billing.entitlements.asking import World, left
@@ -131,9 +132,10 @@ def test_what_is_captured_is_no_longer_held_of_budgets(prepaid: World) -> None:
     hold = reserve(prepaid, 60).hold
     assert hold is not None
 
-    holds.capture(hold=hold, claim=holds.Claim(key="take", amount=Decimal(25)), at=NOON)
+    taking.capture(hold=hold, claim=holds.Claim(key="take", amount=Decimal(25)), at=NOON)
 
     assert held(budget) == 0
+    assert budget.uses.get().used == 25
 
 
 def test_a_budget_that_only_warns_counts_holds_too(prepaid: World) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from billing import catalogue
-from billing.holds import arrivals
+from billing.holds import taking
 from billing.metering import decode, ingest
 from billing.models import BillingProfile, Subject
 from ledger import registry
@@ -143,10 +143,7 @@ class Caller:
             amount=sum(events.values(), Decimal(0)),
             events=[(self._name, event) for event in events],
         )
-        arrived = arrivals.paid_in(book_id=self._customer.book_id, asset_id=self._asset.pk)
-        self._again(
-            lambda: holds.capture(hold=call.hold, claim=claim, at=self._clock(), arrived=arrived)
-        )
+        self._again(lambda: taking.capture(hold=call.hold, claim=claim, at=self._clock()))
         self._calls.remove(call)
         self._late |= call.unsent
 
