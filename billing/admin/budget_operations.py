@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from uuid import uuid4
 
 from django import forms
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from ledger.admin.base import cause_of
 from ledger.admin.display import figures
 from ledger.admin.fields import AssetField, CustomerField, InstantField, ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
+from wallets.admin.fields import CreditField, new_key
 
 ACTIONS: Final = {
     Budget.Action.WARN: "warns only",
@@ -70,14 +70,15 @@ class BudgetForm(TermsForm):
 
 
 class ApproveForm(OperationForm):
-    extra = forms.DecimalField(label="More by", max_digits=38, decimal_places=12)
+    extra = CreditField(label="More by")
     reason = ReasonField()
     key = forms.CharField(
-        max_length=255, help_text="Your own reference; the same key allows it only once."
+        max_length=255,
+        initial=new_key,
+        help_text="Your own reference; the same key allows it only once.",
     )
 
     def prepare(self) -> None:
-        self.fields["key"].initial = f"admin-{uuid4().hex[:12]}"
         self.fields["extra"].help_text = f"In {self.row.asset.code}, in the period that is running."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from uuid import uuid4
 
 from django import forms
 from django.http import HttpRequest
@@ -13,10 +12,12 @@ from billing.entitlements import giving
 from billing.entitlements.rights import right_of
 from billing.models import Entitlement, Feature
 from ledger import clocks
-from ledger.admin.base import cause_of
 from ledger.admin.display import figures
-from ledger.admin.fields import CustomerField, InstantField, JsonField, ReasonField
+from ledger.admin.fields import CustomerField, InstantField, JsonField
 from ledger.admin.operations import Done, Operation, OperationForm
+from wallets.admin import changes
+from wallets.admin.changes import ReasonedForm
+from wallets.admin.fields import CreditField
 
 if TYPE_CHECKING:
     _FeatureField: TypeAlias = forms.ModelChoiceField[Feature]
@@ -97,17 +98,13 @@ class GiveForm(OperationForm):
         js = ["billing/choices.js"]
 
 
-class AddForm(OperationForm):
-    amount = forms.DecimalField(label="Units", max_digits=38, decimal_places=12)
+class AddForm(ReasonedForm):
+    amount = CreditField(label="Units")
     expires_at = InstantField(label="Until (UTC)", required=False, help_text="Empty is never.")
-    reason = ReasonField()
-    key = forms.CharField(
-        max_length=200, help_text="Your own reference; the same key adds them only once."
-    )
 
     def prepare(self) -> None:
+        super().prepare()
         row: Entitlement = self.row
-        self.fields["key"].initial = f"admin-{uuid4().hex[:12]}"
         at = clocks.now_of(row.customer, now())
         self.fields["expires_at"].initial = right_of(row).resets_at(at)
         meter = row.feature.meter
@@ -121,10 +118,16 @@ def _give(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
 
 
 def _add(request: HttpRequest, row: Entitlement, given: dict[str, Any]) -> Done:
-    at = clocks.now_of(row.customer, now())
-    reason = f"{given.pop('reason')} ({cause_of(request)})"
-    added = giving.add(entitlement=row, at=at, reason=reason, **given)
-    return Done(message=f"Added {figures(added.amount)} {added.wallet.asset.code}.", row=row)
+    packs = giving.packs(entitlement=row, at=clocks.now_of(row.customer, now()))
+    terms = {"amount": given["amount"], "expires_at": given["expires_at"], **packs.terms}
+    return changes.submit(
+        request,
+        book=row.customer.book,
+        operation="grant",
+        arguments={"wallet": packs.wallet, **terms},
+        given=given,
+        done=f"Added {figures(given['amount'])} {packs.wallet.asset.code}.",
+    )
 
 
 def _end(request: HttpRequest, row: Entitlement, given: dict[str, Any]) -> Done:

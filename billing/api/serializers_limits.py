@@ -97,7 +97,12 @@ class UnitsIn(Body):
     key = serializers.CharField(max_length=200, help_text="The same key, the same grant.")
     amount = Number(help_text="In the meter's unit.")
     expires_at = Instant(required=False, allow_null=True, help_text="Never unless given.")
-    reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
+    reason = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Why; needed where a second person has to approve it.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "key": "launch-week",

@@ -6,9 +6,10 @@ To either kind units may be added on top.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -23,7 +24,7 @@ from ledger.integrity import taken
 from ledger.models import Customer
 from ledger.money import text
 from wallets import grants, schedules
-from wallets.models import CreditGrant
+from wallets.models import CreditGrant, Wallet
 
 Kind = Entitlement.Kind
 
@@ -119,51 +120,41 @@ def end(*, entitlement: Entitlement, at: datetime) -> Entitlement:
     return entitlement
 
 
-def add(
-    *,
-    entitlement: Entitlement,
-    key: str,
-    amount: Decimal,
-    at: datetime,
-    expires_at: datetime | None = None,
-    reason: str = "",
-) -> CreditGrant:
-    """
-    Add units on top of an allowance, once per customer's unit and key, and return their grant.
+class Packs(NamedTuple):
+    """Where units on top of an allowance go, and what their grants have in common."""
 
-    They are there from ``at`` until ``expires_at`` (for good), whatever the allowance's period,
-    for the customer and all below it; what lapses first is used first.
+    wallet: Wallet
+    terms: Mapping[str, Any]
+
+
+def packs(*, entitlement: Entitlement, at: datetime) -> Packs:
+    """
+    Open the wallet for units on top of an allowance, once, and return it.
+
+    It is shared with all below the customer; its grants are for what the allowance is for, and
+    lapse when they say, whatever the allowance's period: what lapses first is used first.
 
     Raises:
         NoAllowanceError: the entitlement is over, or has no limit.
-        InvalidInputError: an amount not above zero, an end before ``at``, a malformed key.
-        PrecisionError: the amount is finer than the meter's unit is kept.
-        IdempotencyConflictError: the key stands for another grant.
     """
-    meter = entitlement.feature.meter
+    feature = entitlement.feature
     is_over = entitlement.ends_at is not None and entitlement.ends_at <= at
-    if entitlement.limit is None or meter is None or is_over:
+    if entitlement.limit is None or feature.meter is None or is_over:
         raise NoAllowanceError(entitlement=entitlement.pk)
-    with transaction.atomic():
-        packs = grants.open_wallet(
-            customer=entitlement.customer,
-            asset=meter.unit,
-            key=f"packs:{meter.unit.code}",
-            name="Added units",
-            is_shared=True,
-            at=at,
-        )
-        return grants.issue(
-            wallet=packs,
-            key=inputs.key("key", key),
-            amount=amount,
-            at=at,
-            expires_at=expires_at,
-            funding=CreditGrant.Funding.PROMOTIONAL,
-            feature_keys=allowances.features_of(entitlement),
-            name=entitlement.feature.name,
-            reason=reason,
-        )
+    wallet = grants.open_wallet(
+        customer=entitlement.customer,
+        asset=feature.meter.unit,
+        key=f"packs:{feature.meter.unit.code}",
+        name="Added units",
+        is_shared=True,
+        at=at,
+    )
+    terms = {
+        "funding": CreditGrant.Funding.PROMOTIONAL.value,
+        "feature_keys": allowances.features_of(entitlement),
+        "name": feature.name,
+    }
+    return Packs(wallet, terms)
 
 
 def _check(

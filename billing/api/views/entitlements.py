@@ -13,11 +13,14 @@ from billing.api import verdicts
 from billing.api.views.features import find_feature
 from billing.entitlements import giving, listing
 from billing.models import Entitlement
-from ledger import clocks
+from ledger import clocks, inputs
 from ledger.api import fields, lookups, pages
 from ledger.api.idempotency import once
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
+from wallets import grants
+from wallets.api.serializers_approvals import CreditApprovalOut
+from wallets.api.views_approvals import asked_first
 
 _TAG: Final = "Entitlements"
 
@@ -114,14 +117,20 @@ class EntitlementGrants(Resource):
         tag=_TAG,
         path=["entitlement"],
         body=s.UnitsIn,
-        answer=s.UnitsOut,
+        answer={201: s.UnitsOut, 202: CreditApprovalOut},
         status=201,
     )
     @once()
     def post(self, request: Request, entitlement: str) -> Response:
         found = lookups.by_id(_entitlements(self), entitlement, "entitlement")
         at = clocks.now_of(found.customer, self.now)
-        added = giving.add(entitlement=found, at=at, **self.body(s.UnitsIn))
+        packs = giving.packs(entitlement=found, at=at)
+        wanted = {**self.body(s.UnitsIn), **packs.terms}
+        inputs.key("key", wanted["key"])
+        waits = asked_first(self, "grant", wallet=packs.wallet, at=at, **wanted)
+        if waits is not None:
+            return waits
+        added = grants.issue(wallet=packs.wallet, at=at, **wanted)
         return self.answer(s.UnitsOut, added, status=201)
 
 

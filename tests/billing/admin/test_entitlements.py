@@ -14,7 +14,7 @@ from tests import factories
 from tests.billing.entitlements.asking import World, new_world
 from tests.billing.subscriptions.shop import new_shop, stage, usage
 from tests.ledger.admin.browser import Browser
-from wallets.models import CreditGrant
+from wallets.models import Approval, CreditGrant
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,17 @@ def test_units_are_added_on_top(world: World) -> None:
     assert EVIL not in page.content.decode()
     allowance, on_top = page.context["tables"]
     assert ("100" in str(allowance.rows[0]), "launch" in str(on_top.rows[0])) == (True, True)
+
+
+def test_many_units_wait_for_a_second_person(world: World, settings: Any) -> None:
+    settings.METERBOOK_APPROVAL_ABOVE = {"thing": Decimal(10)}
+    given = give(world, 100)
+
+    values = {"amount": "50", "reason": "x", "key": "launch"}
+    Browser().do("billing_entitlement_add-units", given.pk, values=values)
+
+    assert not CreditGrant.objects.filter(key="launch").exists()
+    assert Approval.objects.get().amount == 50
 
 
 def test_units_are_asked_for_until_the_period_ends(world: World) -> None:

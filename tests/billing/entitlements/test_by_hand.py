@@ -15,6 +15,7 @@ from tests import factories
 from tests.billing.entitlements.asking import World, left
 from tests.billing.scene import DAY, HOUR, START
 from tests.factories import NOON
+from wallets import grants
 from wallets.models import CreditGrant, Wallet
 
 pytestmark = pytest.mark.django_db
@@ -239,8 +240,9 @@ def test_what_was_used_beyond_is_taken_off_the_next_period_or_forgiven(
 
 
 def add(world: World, given: Entitlement, amount: int = 50, **terms: object) -> CreditGrant:
-    wanted: dict[str, object] = {"entitlement": given, "key": "launch", "at": NOON, **terms}
-    return giving.add(amount=Decimal(amount), **wanted)  # type: ignore[arg-type]
+    wallet, common = giving.packs(entitlement=given, at=NOON)
+    wanted: dict[str, object] = {"key": "launch", "at": NOON, **common, **terms}
+    return grants.issue(wallet=wallet, amount=Decimal(amount), **wanted)  # type: ignore[arg-type]
 
 
 def test_units_are_added_on_top_once(world: World) -> None:
@@ -286,4 +288,4 @@ def test_nothing_is_added_to_what_has_no_allowance(world: World, limit: int | No
     ended = giving.end(entitlement=given, at=NOON)
 
     with pytest.raises(NoAllowanceError):
-        add(world, given if limit is None else ended)
+        giving.packs(entitlement=given if limit is None else ended, at=NOON)

@@ -1,5 +1,6 @@
 """Entitlements and budgets over HTTP."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -81,6 +82,19 @@ def test_units_are_added_on_top_by_finance(api: Api, world: World) -> None:
     assert right["remaining"][0]["amount"] == "150"
     assert code(manager.post(path, body)) == (403, "scope_missing")
     assert code(api.post(path, body | {"amount": "51"})) == (409, "idempotency_conflict")
+
+
+def test_many_units_on_top_wait_for_a_second_person(api: Api, world: World, settings: Any) -> None:
+    settings.METERBOOK_APPROVAL_ABOVE = {"thing": Decimal(1000)}
+    made = api.post("entitlements", limit(world)).json()
+    path, body = f"entitlements/{made['id']}/grants", {"key": "launch", "amount": "1001"}
+
+    waits = api.post(path, {**body, "reason": "Launch week"})
+
+    assert (waits.status_code, waits.json()["state"]) == (202, "waiting")
+    [right] = api.get(f"customers/{world.customer.pk}/entitlements").json()["data"]
+    assert right["remaining"][0]["amount"] == "100"
+    assert code(api.post(path, {**body, "key": "why"}))[0] == 400
 
 
 def test_nothing_is_added_to_a_right_without_a_limit(api: Api, world: World) -> None:
