@@ -25,9 +25,9 @@ class Hold(models.Model):
         DENIED = "denied"
 
     id = models.BigAutoField(primary_key=True)
-    book = models.ForeignKey(Book, models.PROTECT, related_name="+")
+    book = models.ForeignKey(Book, models.PROTECT, related_name="+", db_index=False)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="holds")
-    asset = models.ForeignKey(Asset, models.PROTECT, related_name="+")
+    asset = models.ForeignKey(Asset, models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField()  # of what was asked for under the key
     state = models.CharField(max_length=10, choices=State.choices)
@@ -74,13 +74,18 @@ class HoldPart(models.Model):
     """What a hold still sets aside on one account: a lot, or the room of a credit limit."""
 
     id = models.BigAutoField(primary_key=True)
-    hold = models.ForeignKey(Hold, models.PROTECT, related_name="parts")
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    hold = models.ForeignKey(Hold, models.PROTECT, related_name="parts", db_index=False)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
     position = models.PositiveSmallIntegerField()  # in burn order
     amount = models.DecimalField(max_digits=38, decimal_places=12)
     # The period of the customer's share of somebody else's wallet that counts it.
     share_use = models.ForeignKey(
-        "wallets.ShareUse", models.PROTECT, null=True, blank=True, related_name="+"
+        "wallets.ShareUse",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
 
     class Meta:
