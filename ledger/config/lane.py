@@ -51,7 +51,7 @@ class Lane:
         """Answer a request."""
         desk = self._desks.get(f"{scope['method']} {scope['path']}")
         if desk is None or not _is_short(scope):
-            await self._otherwise(scope, receive, send)
+            await self._otherwise(scope, _coroutines(receive), send)
             return
         since = time.perf_counter()
         body = await _body(receive)
@@ -119,6 +119,15 @@ async def _body(receive: Receive) -> bytes | None:
         body += message.get("body", b"")
         if not message.get("more_body"):
             return body
+
+
+def _coroutines(receive: Receive) -> Receive:
+    """Return what receives by coroutines: other threads may wait for those only."""
+
+    async def received() -> Scope:
+        return await receive()
+
+    return received
 
 
 async def _send(send: Send, response: HttpResponse) -> None:

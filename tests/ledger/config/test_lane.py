@@ -36,6 +36,9 @@ def talk(monkeypatch):
 
 
 async def elsewhere(scope, receive, send):
+    received = receive()
+    assert asyncio.iscoroutine(received), "another thread may want to wait for it"
+    await received
     await send({"type": "http.response.start", "status": 299, "headers": []})
     await send({"type": "http.response.body", "body": b"elsewhere"})
 
@@ -58,8 +61,11 @@ async def exchange(lane, body, path, method, query, headers):
     parts = [body[:1], body[1:]]
     sent = []
 
-    async def receive():
-        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+    def receive():  # no coroutine, as servers may have it
+        answer = asyncio.get_running_loop().create_future()
+        body = parts.pop(0)
+        answer.set_result({"type": "http.request", "body": body, "more_body": bool(parts)})
+        return answer
 
     async def send(message):
         sent.append(message)
