@@ -1,20 +1,18 @@
 """Workers are killed in the middle of their work, and nothing is lost."""
 
+import contextlib
 import functools
 import subprocess
 import sys
-import urllib.error
-import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
-import psutil
 import pytest
 
-from ledger.config.embedded import doctoring
 from tests import processes
 from tests.journeys import brokers
 from tests.polling import eventually
 
-ROWS = 240
+ROWS = 240  # of the outbox
 MESSAGES = 120
 SEND = f"""
 import django
@@ -32,6 +30,23 @@ def home():
     """An installation with its schema and broker in place, and a table to count in."""
     with processes.prepared_home() as home:
         yield home
+
+
+@pytest.fixture(scope="module")
+def rabbitmq():
+    """Start RabbitMQ, which takes long, and return a function that waits for it."""
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(1) as starter:
+        yield starter.submit(stack.enter_context, brokers.rabbitmq()).result
+
+
+@pytest.fixture(params=["ours", "redis", "rabbitmq"])
+def broker(request, rabbitmq):
+    """Return the address of each broker in turn."""
+    if request.param == "rabbitmq":
+        yield rabbitmq()
+        return
+    with getattr(brokers, request.param)() as url:
+        yield url
 
 
 @pytest.fixture
@@ -57,30 +72,22 @@ def env(home):
     )
 
 
-@pytest.mark.parametrize("broker", [brokers.ours, brokers.redis, brokers.rabbitmq])
-def test_every_outbox_row_is_handled_though_workers_are_killed(broker, ask, env):
+def test_all_work_is_done_though_workers_are_killed(broker, ask, env):
     ask(
         "INSERT INTO ledger_outbox (topic, key, payload, created_at, available_at, attempts,"
-        " is_dead, last_error) SELECT 'counted', n, '{}', now(), now(), 0, false, ''"
+        " is_dead, last_error) SELECT 'counted', 'row ' || n, '{}', now(), now(), 0, false, ''"
         f" FROM generate_series(1, {ROWS}) AS n"
     )
-    with broker() as url, processes.running("manage.py", "schedule", env=env(url)):
-        for part in (1, 2):
-            with processes.running(*WORKER, env=env(url)):
-                eventually(lambda part=part: counted(ask) >= ROWS * part // 4, seconds=60)
-        with processes.running(*WORKER, env=env(url)):
-            eventually(lambda: counted(ask) == ROWS and left(ask) == 0, seconds=60)
+    with processes.running("manage.py", "schedule", env=env(broker)):
+        with processes.running(*WORKER, env=env(broker)):
+            send(env(broker))
+            eventually(lambda: counted(ask) >= (ROWS + MESSAGES) // 4, seconds=60)
+        with processes.running(*WORKER, env=env(broker)):
+            eventually(lambda: counted(ask) == ROWS + MESSAGES and left(ask) == 0, seconds=60)
 
 
-def test_every_message_is_handled_though_workers_are_killed(ask, env):
-    subprocess.run(
-        [sys.executable, "-c", SEND], cwd=processes.ROOT, env=env("database://ours"), check=True
-    )
-    for part in (1, 2):
-        with processes.running(*WORKER, env=env("database://ours")):
-            eventually(lambda part=part: counted(ask) >= MESSAGES * part // 4, seconds=60)
-    with processes.running(*WORKER, env=env("database://ours")):
-        eventually(lambda: counted(ask) == MESSAGES, seconds=60)
+def send(env):
+    subprocess.run([sys.executable, "-c", SEND], cwd=processes.ROOT, env=env, check=True)
 
 
 def counted(ask):
@@ -89,36 +96,3 @@ def counted(ask):
 
 def left(ask):
     return ask("SELECT count(*) FROM ledger_outbox WHERE settled_at IS NULL")[0][0]
-
-
-def test_service_survives_its_parts_and_stops_cleanly(home):
-    env = processes.environment(METERBOOK_HOME=str(home.root))
-    port = brokers.free_port()
-    with processes.running("manage.py", "serve", "--port", str(port), env=env) as service:
-        eventually(lambda: is_ready(port), seconds=60)
-        parts = psutil.Process(service.pid).children(recursive=True)
-
-        processes.kill_server(home)
-        worker = next(part for part in parts if "celery" in " ".join(part.cmdline()))
-        worker.kill()
-        eventually(lambda: doctoring.living(home.data), why="the database came back")
-        eventually(lambda: is_ready(port) and has_worker(service, but=worker.pid), seconds=60)
-
-        parts += psutil.Process(service.pid).children(recursive=True)
-        service.terminate()
-        assert service.wait(timeout=60) == 0
-    assert not [part for part in parts if part.is_running()]
-    assert not brokers.answers(port)
-
-
-def has_worker(service, *, but):
-    children = psutil.Process(service.pid).children()
-    return any("celery" in " ".join(one.cmdline()) and one.pid != but for one in children)
-
-
-def is_ready(port):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status == 200
-    except (OSError, urllib.error.URLError):
-        return False
