@@ -144,7 +144,7 @@ _SHARED: Final = """
              AND n.event_key = v.external_id
         JOIN wallets_capture c ON c.id = n.capture_id AND c.customer_id = m.customer_id
              AND c.transaction_id > m.since_id
-        WHERE m.kind = 'usage' AND m.purpose = 'captured'
+        WHERE m.purpose = 'captured' AND m.amount < 0
     )
     SELECT at, sum(amount) FROM counted GROUP BY at
 """

@@ -6,6 +6,7 @@ from django.utils.timezone import now
 
 from billing import due
 from billing.costs import price_list
+from billing.holds import settling
 from billing.metering import rollups, unattributed
 
 logger = structlog.get_logger(__name__)
@@ -30,6 +31,15 @@ def post_mapped(**_later: object) -> int:
     if posted:
         logger.info("unattributed usage posted", events=posted)
     return posted
+
+
+@shared_task
+def settle_captures(**_later: object) -> int:
+    """Settle captures whose usage came while they were made; safe to run twice or at once."""
+    settled = settling.settle_arrived(at=now())
+    if settled:
+        logger.info("captures settled", events=settled)
+    return settled
 
 
 @shared_task

@@ -19,14 +19,14 @@ def paid_in(*, book_id: int, asset_id: int) -> Arrived:
     """Return the function that says which events have come, and what each has cost in an asset."""
 
     def arrived(names: Collection[Name]) -> Mapping[Name, Decimal]:
-        events = _recorded(book_id, names)
-        paid = _paid(set(events.values()), asset_id)
+        events = recorded(book_id, names)
+        paid = paid_for(set(events.values()), asset_id)
         return {name: paid[event_id] for name, event_id in events.items()}
 
     return arrived
 
 
-def _recorded(book_id: int, names: Collection[Name]) -> dict[Name, int]:
+def recorded(book_id: int, names: Collection[Name]) -> dict[Name, int]:
     """Return the ids of those events that have been recorded. One query if none has."""
     by_key = {_key(book_id, name): name for name in names}
     taken = EventKey.objects.filter(pk__in=by_key).values_list("pk", "event_id")
@@ -48,8 +48,8 @@ def _key(book_id: int, name: Name) -> str:
     return Fact(0, source, external_id, "", "", None, {}, "", b"").key(book_id)
 
 
-def _paid(event_ids: Collection[int], asset_id: int) -> Mapping[int, Decimal]:
-    """Return what customers' accounts gave for events, less what they got back."""
+def paid_for(event_ids: Collection[int], asset_id: int) -> Mapping[int, Decimal]:
+    """Return what customers' accounts gave for events as they came, less what they got back."""
     paid: defaultdict[int, Decimal] = defaultdict(Decimal)
     if not event_ids:
         return paid

@@ -22,6 +22,7 @@ JOBS: tuple[Job, ...] = (
     Job(name="fold_usage", task="billing.tasks.fold_usage", every=timedelta(seconds=10)),
     Job(name="post_mapped", task="billing.tasks.post_mapped", every=timedelta(seconds=10)),
     Job(name="do_what_is_due", task="billing.tasks.do_what_is_due", every=timedelta(minutes=1)),
+    Job(name="settle_captures", task="billing.tasks.settle_captures", every=timedelta(minutes=5)),
     Job(
         name="ensure_partitions",
         task="ledger.tasks.ensure_partitions",
