@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from billing.admin.forms.limits import LabelsField
-from billing.entitlements.answers import EXPLAINED, Answer, Ask, Reason, Remaining
+from billing.entitlements.answers import Answer, Ask, Reason, Remaining
 from billing.entitlements.check import check
 from billing.models import Budget
 from ledger.admin import customers, pages
@@ -95,7 +95,7 @@ def _figures(answer: Answer) -> Iterator[Figure]:
         tone="good" if answer.is_allowed else "bad",
         note=answer.reason.value,
     )
-    yield Figure(label="Why", value=EXPLAINED[answer.reason])
+    yield Figure(label="Why", value=answer.detail)
     if answer.customer_id is not None:
         who = answer.customer_key or str(answer.customer_id)
         page = url(Customer, "change", answer.customer_id)

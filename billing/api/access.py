@@ -99,8 +99,7 @@ access_check: Final = Call(scope=ApiKey.Scope.READ, read=_read, answer=_answers,
 def refused(request: HttpRequest, answer: Answer, at: datetime) -> HttpResponse:
     """Return a refusal as a problem document, with when it is worth asking again."""
     status = verdicts.STATUS[answer.reason]
-    detail = verdicts.DETAILS[answer.reason]
-    document = problems.document(request, status, code=answer.reason.value, detail=detail)
+    document = problems.document(request, status, code=answer.reason.value, detail=answer.detail)
     response = JsonResponse(
         document | {"access": verdicts.written(answer)},
         status=status,

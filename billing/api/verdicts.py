@@ -8,7 +8,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any, Final
 
-from billing.entitlements.answers import EXPLAINED, Answer, Reason, Remaining
+from billing.entitlements.answers import Answer, Reason, Remaining
 from ledger.money import text
 from wallets.models import Hold
 
@@ -25,7 +25,6 @@ STATUS: Final[Mapping[Reason, HTTPStatus]] = {
     Reason.HOLD_DENIED: HTTPStatus.PAYMENT_REQUIRED,
     Reason.HOLD_CLOSED: HTTPStatus.CONFLICT,
 }
-DETAILS: Final = EXPLAINED
 
 
 def written(answer: Answer) -> dict[str, Any]:

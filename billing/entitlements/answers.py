@@ -30,7 +30,7 @@ class Reason(StrEnum):
     HOLD_CLOSED = "hold_closed"  # its key stands for a hold that is over: choose another
 
 
-EXPLAINED: Final[Mapping[Reason, str]] = {
+_EXPLAINED: Final[Mapping[Reason, str]] = {
     Reason.ALLOWED: "It may be used.",
     Reason.CUSTOMER_UNKNOWN: "No customer is known under that name.",
     Reason.CUSTOMER_SUSPENDED: "The customer, or one above it, is suspended.",
@@ -107,3 +107,8 @@ class Answer:
     config: Any = None  # of a static entitlement
     value: Decimal | None = None  # what it is estimated to cost
     asset: str | None = None  # what that is in
+
+    @property
+    def detail(self) -> str:
+        """Say why, in a sentence."""
+        return _EXPLAINED[self.reason]

@@ -16,7 +16,6 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
-from billing.api.verdicts import DETAILS
 from billing.entitlements import parties
 from billing.entitlements.answers import Answer, Ask, Reason
 from billing.entitlements.check import check
@@ -173,7 +172,7 @@ def _access(answer: Answer, *, counts_credit: bool) -> dict[str, Any]:
         "has_access": False,
         "reason": {
             "code": _CODES.get(answer.reason, "unknown"),
-            "message": DETAILS[answer.reason],
+            "message": answer.detail,
             "attributes": {"reason": answer.reason.value},
         },
     }

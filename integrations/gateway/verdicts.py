@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from billing.api import ratelimits
-from billing.api.verdicts import DETAILS, STATUS, retry_after, written
+from billing.api.verdicts import STATUS, retry_after, written
 from billing.entitlements.answers import Answer, Ask, Reason
 
 OK: Final = HTTPStatus.OK
@@ -78,7 +78,7 @@ def _problem(ask: Ask, answer: Answer, *, shows_amounts: bool) -> dict[str, Any]
         "title": code.replace("_", " ").capitalize(),
         "status": int(STATUS[answer.reason]),
         "code": code,
-        "detail": DETAILS[answer.reason],
+        "detail": answer.detail,
     }
     said = written(answer)
     if answer.feature_key:
