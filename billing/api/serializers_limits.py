@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from billing.api.serializers_access import CheckOut, Config, OneCheckOut
 from billing.budgets.periods import period_of
+from billing.budgets.uses import Use
 from billing.models import Budget, BudgetUse, Entitlement
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery
 from ledger.money import text
@@ -269,7 +270,8 @@ class BudgetUseOut(serializers.Serializer[Any]):
     @extend_schema_field({"type": "string"})
     def get_remaining(self, use: BudgetUse) -> str:
         """Write what is left."""
-        return text(use.budget.amount + use.extra - use.used - use.held)
+        come_to = Use(used=use.used, held=use.held, extra=use.extra)
+        return text(come_to.left(use.budget.amount))
 
 
 class ApproveIn(Body):

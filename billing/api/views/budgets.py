@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import serializers_limits as s
-from billing.budgets import defining
+from billing.budgets import defining, uses
 from billing.models import Budget, BudgetUse
 from ledger import clocks
 from ledger.api import lookups, pages
@@ -125,9 +125,13 @@ class BudgetUses(Resource):
     )
     def get(self, request: Request, budget: str) -> Response:
         found = _find(self, budget)
-        rows = BudgetUse.objects.filter(budget=found).select_related("budget")
-        asked = self.asked(PageQuery)
-        return self.page(s.BudgetUseOut, *pages.page(rows, asked, newest_first=True))
+        periods = BudgetUse.objects.filter(budget=found).select_related("budget")
+        rows, following = pages.page(periods, self.asked(PageQuery), newest_first=True)
+        at = clocks.now_of(found.customer, self.now)
+        read = uses.read([(found.pk, row.starts_at) for row in rows], at=at)
+        for row in rows:
+            row.held = read[found.pk, row.starts_at].held  # without what has expired
+        return self.page(s.BudgetUseOut, rows, following)
 
 
 class BudgetApprovals(Resource):

@@ -1,9 +1,12 @@
 """Entitlements and budgets over HTTP."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
+from django.utils.timezone import now
 
 from billing.models import BudgetApproval, Entitlement
 from tests import factories
@@ -132,6 +135,20 @@ def test_a_budget_is_made_changed_and_ended(api: Api, world: World) -> None:
     assert api.get("budgets").json()["data"] == []
     assert len(api.get("budgets", include_ended="true", key="march").json()["data"]) == 1
     assert code(api.patch("budgets/march", {"amount": "1"})) == (409, "budget_ended")
+
+
+def test_what_expired_holds_held_of_a_budget_is_left(api: Api, world: World) -> None:
+    api.post("budgets", budget(world))
+    world.scene.rate(world.scene.meters["llm"], 1)
+    ask = {"customer": world.customer.key, "feature": "tokens", "quantity": "30"}
+    with time_machine.travel(now() - timedelta(minutes=5)):
+        for key, seconds in (("brief", 60), ("long", 600)):
+            reserve = {"key": key, "expires_in": seconds}
+            api.post("access/check", {**ask, "quantity": "20", "reserve": reserve})
+
+    [use] = api.get("budgets/march/use").json()["data"]
+
+    assert (use["held"], use["remaining"]) == ("20", "30")
 
 
 def test_more_is_approved_by_name_and_once(api: Api, world: World) -> None:
