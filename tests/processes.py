@@ -115,6 +115,7 @@ def prepared_home() -> Iterator[embedded.Home]:
             if not kept.root.exists():
                 _keep_prepared(kept.root)
             _copy(kept, to=home)
+        _hurry(home)
         yield home
 
 
@@ -123,6 +124,12 @@ def _copy(made: embedded.Home, *, to: embedded.Home) -> None:
         shutil.copy(password, to.root)
     shutil.copytree(made.data, to.data)
     server_account().own(to.data)
+
+
+def _hurry(home: embedded.Home) -> None:
+    """Let the server not wait for the disk: processes die in tests, the machine does not."""
+    with (home.data / "postgresql.auto.conf").open("a") as settings:
+        settings.write("fsync = off\n")
 
 
 def _state_of_migrations() -> str:
@@ -138,6 +145,7 @@ def _keep_prepared(folder: Path) -> None:
     for old in KEPT.glob("*/"):
         shutil.rmtree(old)
     with own_home() as home:
+        _hurry(home)
         prepared = manage("prepare", "--no-static", env=environment(METERBOOK_HOME=str(home.root)))
         assert prepared.returncode == 0, prepared.stderr
         embedded.stop(home)

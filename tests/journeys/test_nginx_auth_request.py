@@ -205,6 +205,9 @@ def test_an_allowance_that_is_used_up_is_429_with_when_to_come_back(
     assert first.headers["RateLimit"].startswith('"entitlement:calls";r=2;t=')
     assert (denied.status, denied.json["code"]) == (429, "usage_limit_reached")
     assert denied.headers["RateLimit"].startswith('"entitlement:calls";r=0;t=')
+    assert {one.headers["RateLimit-Policy"] for one in (first, denied)} == {
+        '"entitlement:calls";q=2'
+    }
     assert int(denied.headers["Retry-After"]) > 0
 
 
