@@ -18,8 +18,8 @@ from wallets import shares
 from wallets.models import ShareUse, WalletShare
 
 _REMEDY: Final = (
-    "The entries are the truth if the journal itself verifies. A customer that was moved takes its"
-    " past with it only when its budgets are counted anew."
+    "The entries are the truth if the journal itself verifies. Find out who wrote to"
+    " billing_budgetuse or wallets_shareuse, or moved a customer, past the application."
 )
 
 

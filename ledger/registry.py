@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Final
 
 import moneyed
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
 from ledger import inputs
 from ledger.errors import InvalidInputError
@@ -157,13 +159,15 @@ def update_customer(
     """
     Change what is said about a customer, or where it stands in the tree; what is not given stays.
 
-    Moving takes its descendants along. What has been posted stays where it was posted.
+    Moving takes its descendants along. What has been posted stays where it was posted; whoever
+    counts by the tree is told in the same transaction (``CUSTOMER_MOVED``).
 
     Raises:
         InvalidInputError: a malformed name or metadata, a parent in another book or below itself.
     """
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().get(pk=customer.pk)
+        customer = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+        from_id = customer.parent_id
         if name is not None:
             customer.name = inputs.name("name", name)
         if metadata is not None:
@@ -175,6 +179,9 @@ def update_customer(
             _check_parent(customer, parent)
             customer.parent = parent
         customer.save(update_fields=["name", "metadata", "is_active", "parent"])
+        if customer.parent_id != from_id:
+            for listener in settings.CUSTOMER_MOVED:
+                import_string(listener)(customer=customer, from_id=from_id)
     return customer
 
 

@@ -7,7 +7,7 @@ asked about, at its own time. What a capture took for named events counts when t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -17,7 +17,6 @@ from django.db import connection
 from billing.budgets.matching import OpenBudget, opened
 from billing.budgets.using import Used
 from billing.models import Budget
-from ledger import registry
 from wallets.models import Capture, Hold
 
 
@@ -47,10 +46,10 @@ def counts(budget: OpenBudget, hold: Hold, at: datetime) -> bool:
     )
 
 
-def used(budget: OpenBudget) -> Iterator[tuple[datetime, Decimal]]:
-    """Yield what captures below its customer came to since a budget began, by start of period."""
+def used(budget: OpenBudget, customer_ids: Collection[int]) -> Iterator[tuple[datetime, Decimal]]:
+    """Yield what captures of customers came to since a budget began, by start of period."""
     made = Capture.objects.filter(
-        customer__in=registry.subtree(budget.customer_id),
+        customer__in=customer_ids,
         created_at__gte=budget.counts_from,
         hold__asset=budget.asset_id,
         events=None,

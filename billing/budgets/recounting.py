@@ -9,7 +9,7 @@ name no usage say it themselves (``captured``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,6 +20,7 @@ from billing.budgets import captured, matching, using
 from billing.budgets.matching import Budgets, Counter, OpenBudget
 from billing.metering import readings
 from billing.models import Budget, Meter
+from ledger import arrays, registry
 from ledger.money import ZERO, add
 
 
@@ -35,19 +36,28 @@ def begin(row: Budget, *, at: datetime) -> None:
     using.add_up(counted, book_id=row.book_id, at=at, cause="begin")
 
 
-def used(budget: OpenBudget, budgets: Budgets) -> dict[datetime, Decimal]:
-    """Return what a budget's periods have seen used, by their start; none that came to nothing."""
+def used(
+    budget: OpenBudget, budgets: Budgets, customer_ids: Sequence[int] | None = None
+) -> dict[datetime, Decimal]:
+    """
+    Return what a budget's periods have seen used, by their start; none that came to nothing.
+
+    By its customer and all below it, or by these customers as if they were.
+    """
+    whose = registry.subtree(budget.customer_id) if customer_ids is None else customer_ids
     found: defaultdict[datetime, Decimal] = defaultdict(Decimal)
-    for starts_at, amount in captured.used(budget):
+    for starts_at, amount in captured.used(budget, whose):
         found[starts_at] = add(found[starts_at], amount)
-    starts = list(_starts(budget))
+    starts = list(_starts(budget, whose))
     meters = Meter.objects.filter(book=budget.book_id).order_by("pk")
     for meter in meters if starts else ():
         names = tuple(sorted(meter.dimensions))
         counter = budgets.counter(budget, _Meter(meter, names))
         is_units = meter.unit_id == budget.asset_id
         if counter is not None:
-            for starts_at, amount in _of_meter(counter, meter, names, starts, is_units=is_units):
+            for starts_at, amount in _of_meter(
+                counter, meter, names, starts, whose, is_units=is_units
+            ):
                 found[starts_at] = add(found[starts_at], amount)
     return {starts_at: amount for starts_at, amount in found.items() if amount != ZERO}
 
@@ -59,10 +69,10 @@ class _Meter:
         self.id, self.feature_key, self.dimensions = meter.pk, meter.feature_key, names
 
 
-def _starts(budget: OpenBudget) -> Iterator[datetime]:
+def _starts(budget: OpenBudget, whose: Sequence[int]) -> Iterator[datetime]:
     """Yield the starts of a budget's periods, from its first to the one of the last usage."""
     with connection.cursor() as cursor:
-        cursor.execute(_LAST, {"customer": budget.customer_id, "from": budget.counts_from})
+        cursor.execute(_LAST, {"customers": arrays.whole(whose), "from": budget.counts_from})
         last: datetime | None = cursor.fetchone()[0]
     starts_at = budget.counts_from
     while last is not None and starts_at <= last:
@@ -75,12 +85,13 @@ def _of_meter(
     meter: Meter,
     names: tuple[str, ...],
     starts: list[datetime],
+    whose: Sequence[int],
     *,
     is_units: bool,
 ) -> Iterator[tuple[datetime, Decimal]]:
     budget = counter.budget
     parameters: dict[str, Any] = {
-        "customer": budget.customer_id,
+        "customers": arrays.whole(whose),
         "starts": starts,
         "book": meter.book_id,
         "meter": meter.pk,
@@ -97,11 +108,7 @@ def _of_meter(
                 yield starts[place - 1], amount
 
 
-_BELOW: Final = """
-    WITH RECURSIVE below AS (
-        SELECT id FROM ledger_customer WHERE id = %(customer)s
-        UNION SELECT c.id FROM ledger_customer c JOIN below b ON c.parent_id = b.id
-    )"""
+_BELOW: Final = "WITH below AS (SELECT unnest(%(customers)s::bigint[]) AS id)"
 _LAST: Final = f"""{_BELOW}
     SELECT max(e.occurred_at) FROM below b
     JOIN billing_usageevent e ON e.customer_id = b.id AND e.occurred_at >= %(from)s

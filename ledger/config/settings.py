@@ -170,6 +170,9 @@ METERBOOK_TEST_CLOCKS = env.flag("METERBOOK_TEST_CLOCKS", default=IS_TESTING)
 METERBOOK_PREPARE = env.flag("METERBOOK_PREPARE", default=True)
 METERBOOK_DUE = "billing.due.run_all"
 
+# --- Who counts by the tree of customers, called as f(customer=…, from_id=…) when one is moved ---
+CUSTOMER_MOVED = ["billing.budgets.moving.take_along"]
+
 # --- Credit that is bought -------------------------------------------------------------
 METERBOOK_TOPUP_DAYS = env.whole("METERBOOK_TOPUP_DAYS", 14, least=1)  # to be paid in
 # What changes more credit than this at once needs a second person, by asset; without: nothing does.
