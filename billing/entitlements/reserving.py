@@ -116,6 +116,7 @@ def _order(book_id: int, case: Case, answer: Answer, wanted: _Wanted) -> Order:
         metadata={"asked": asked},
         budget_ids=_budgets(case, wanted) if answer.is_allowed else (),
         refused_for="" if answer.is_allowed else answer.reason.value,
+        short_of=(Reason.CREDIT_EXHAUSTED if wanted.is_money else Reason.USAGE_LIMIT_REACHED).value,
         content=canonical(asked).encode(),
     )
 

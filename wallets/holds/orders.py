@@ -48,6 +48,7 @@ class Order:
     metadata: Mapping[str, object] = field(default_factory=dict)
     budget_ids: tuple[int, ...] = ()
     refused_for: str = ""  # a reason to deny it, whatever credit there is
+    short_of: str = "credit_exhausted"  # the reason to deny it if there is not that much
     content: bytes | None = None  # what makes it the same order, if not the amount
 
     @property

@@ -21,8 +21,6 @@ from wallets.holds.orders import Credit, Order
 from wallets.holds.parts import Part
 from wallets.models import Hold
 
-DENIED: Final = "credit_exhausted"
-
 
 class Reserved(NamedTuple):
     """What became of an order."""
@@ -108,7 +106,7 @@ def _decide(order: Order, surveyed: Survey) -> _Decision:
     if order.refused_for:
         return _Decision(order, [], available, order.refused_for)
     if available is not None and available < order.amount:
-        return _Decision(order, [], available, DENIED)
+        return _Decision(order, [], available, order.short_of)
     taken, missing = means.take(order.amount, order.at, order.feature_key)
     assert not missing, "it was there to be taken"
     return _Decision(order, taken, None, "")
