@@ -30,6 +30,7 @@ def test_every_way_to_ask_is_shown_by_its_address():
         opa.opa,
         entitlement_access.query,
         http.litellm_log,
+        http.otlp_traces,
     }
 
 
