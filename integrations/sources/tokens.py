@@ -73,7 +73,7 @@ def of_openai(usage: Usage) -> Tokens:
     put_in, details_in = _whole(usage, "prompt_tokens", "input_tokens")
     given_out, details_out = _whole(usage, "completion_tokens", "output_tokens")
     written = _count(details_in, "cache_write_tokens")
-    kept_long = _count(_object(details_in, "cache_write_tokens_details"), "ttl_12h")
+    kept_long = _count(_object(details_in, "cache_write_tokens_details"), "ttl_12h_tokens")
     rest = _without(
         "cached_tokens", put_in, _count(details_in, "cached_tokens"), max(written, kept_long)
     )
@@ -190,7 +190,9 @@ def of_litellm(usage: Usage) -> Tokens:
     long += _count(creation, "ephemeral_12h_input_tokens")
     if not (written or long):
         return of_openai(usage)
-    by_time = {"ttl_12h": long} if creation else _object(details, "cache_write_tokens_details")
+    by_time = (
+        {"ttl_12h_tokens": long} if creation else _object(details, "cache_write_tokens_details")
+    )
     said = {"cache_write_tokens": written, "cache_write_tokens_details": by_time}
     name = "prompt_tokens" if usage.get("prompt_tokens") is not None else "input_tokens"
     return of_openai({**usage, f"{name}_details": {**details, **said}})

@@ -132,7 +132,7 @@ def test_cache_kept_long_is_told_from_the_other():
         "input_tokens": 100,
         "input_tokens_details": {
             "cache_write_tokens": 70,
-            "cache_write_tokens_details": {"ttl_30m": 30, "ttl_12h": 40},
+            "cache_write_tokens_details": {"ttl_30m_tokens": 30, "ttl_12h_tokens": 40},
         },
     }
 
