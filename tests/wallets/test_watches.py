@@ -7,7 +7,7 @@ import pytest
 
 from tests import factories
 from tests.factories import NOON
-from tests.wallets.holds.setting_aside import capture, hold
+from tests.wallets.holds.setting_aside import CREDIT_ONLY, capture, hold
 from wallets import adjustments, expiry, grants, holds, schedules, tasks, transfers, watches
 from wallets.models import Watch
 
@@ -72,12 +72,24 @@ def test_each_change_of_a_hold_touches_its_wallet(wallet):
 
     made = hold(wallet.customer, 10)
     rest(wallet)
+    holds.extend(hold=made, at=NOON, amount=Decimal(5), credit=CREDIT_ONLY)
+    assert is_touched(wallet)
     holds.release(hold=made, at=made.created_at)
     assert is_touched(wallet)
 
     made = hold(wallet.customer, 10)
     rest(wallet)
     holds.expire(at=made.expires_at)
+    assert is_touched(wallet)
+
+
+def test_what_a_capture_takes_beyond_its_hold_touches_that_wallet(wallet):
+    other = factories.wallet(customer=wallet.customer)
+    factories.grant(wallet=other, amount=10, priority=1)
+    made = hold(wallet.customer, 10)
+    assert not is_touched(wallet)
+
+    capture(made, 15, beyond="allow_if_available")
     assert is_touched(wallet)
 
 

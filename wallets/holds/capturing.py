@@ -16,7 +16,7 @@ from ledger.chart import Spec
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.money import ZERO, add, exact, subtract, text
 from ledger.moves import Move, Posting
-from wallets import caps
+from wallets import caps, watches
 from wallets.burndown import BURN_ORDER_VERSION, Cap
 from wallets.errors import CaptureExceedsHoldError, CreditExhaustedError, EventCapturedError
 from wallets.holds import parts, standing
@@ -160,7 +160,9 @@ def _capture(hold: Hold, claim: Claim, at: datetime, arrived: Arrived) -> Captur
     shares = _shares(hold, spread, taken, surveyed, at)
     if taken.missing and surveyed is not None:
         surveyed.means[whose].caps = shares
-        taken.parts += _beyond(surveyed.means[whose], taken.missing, hold, claim, at)
+        beyond = _beyond(surveyed.means[whose], taken.missing, hold, claim, at)
+        watches.touch([account_id for account_id, _ in beyond])
+        taken.parts += beyond
     if shares:
         caps.count(shares.values())
     transaction_id = _post(hold, claim, taken, target, at)

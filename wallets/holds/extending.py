@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from ledger import arrays, holding
 from ledger.errors import InvalidInputError
 from ledger.money import ZERO, add, exact, text
+from wallets import watches
 from wallets.errors import CreditExhaustedError
 from wallets.holds import parts, standing
 from wallets.holds.means import numbered, survey, unbilled_accounts
@@ -90,13 +91,19 @@ def _write(hold: Hold, taken: list[Part], uses: list[int], *, after: int) -> Non
                 arrays.whole(uses),
             ],
         )
+        if cursor.fetchone()[0]:
+            watches.hint()
     holding.hold(dict(taken))
 
 
-_ADD: Final = """
-    INSERT INTO wallets_holdpart AS p (hold_id, account_id, position, amount, share_use_id)
-    SELECT %s, n.account_id, n.position, n.amount, nullif(n.share_use_id, 0)
-    FROM unnest(%s::bigint[], %s::smallint[], %s::numeric[], %s::bigint[])
-         AS n (account_id, position, amount, share_use_id)
-    ON CONFLICT (hold_id, account_id) DO UPDATE SET amount = p.amount + excluded.amount
-"""
+_ADD: Final = f"""
+    WITH added AS (
+        INSERT INTO wallets_holdpart AS p (hold_id, account_id, position, amount, share_use_id)
+        SELECT %s, n.account_id, n.position, n.amount, nullif(n.share_use_id, 0)
+        FROM unnest(%s::bigint[], %s::smallint[], %s::numeric[], %s::bigint[])
+             AS n (account_id, position, amount, share_use_id)
+        ON CONFLICT (hold_id, account_id) DO UPDATE SET amount = p.amount + excluded.amount
+        RETURNING account_id
+    ), {watches.touching("SELECT account_id FROM added")}
+    SELECT coalesce(bool_or(was_still), false) FROM touched
+"""  # noqa: S608 - fixed fragments
