@@ -15,7 +15,7 @@ from tests.factories import NOON
 from tests.wallets.recharge.rules import bought, decline, rule
 from tests.wallets.spending import use
 from tests.wallets.topups.buying import ask, has
-from wallets import alerts, evaluation, recharge, topups, watches
+from wallets import alerts, evaluation, funds, recharge, topups, watches
 from wallets.errors import TopUpStateError
 from wallets.models import AlertFiring, CreditGrant, TopUp, Watch
 
@@ -93,7 +93,7 @@ def test_a_top_up_that_is_paid_while_it_expires_is_one_or_the_other():
     assert paid != bool(expired)
     top_up.refresh_from_db()
     assert top_up.state == ("settled" if paid else "failed")
-    assert has(wallet) == (100 if paid else 0)
+    assert funds.of(wallet, at=late) == (100 if paid else 0)
 
 
 def test_triggers_at_once_open_one_recharge():
