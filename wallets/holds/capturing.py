@@ -116,13 +116,24 @@ def capture(
         hold = standing.lock(hold)
         first = Capture.objects.filter(book=hold.book_id, key=claim.key).first()
         if first is not None:
-            if first.hold_id != hold.pk or first.amount != claim.amount:
+            if not _is_same(first, hold, claim):
                 raise IdempotencyConflictError(key=claim.key)
             return first
         standing.check(hold, at)
         made = _capture(hold, claim, at, arrived)
         recorded(hold, made)
     return made
+
+
+def _is_same(first: Capture, hold: Hold, claim: Claim) -> bool:
+    """Say whether a claim is what was captured under its key, and pays for no other usage."""
+    if (first.hold_id, first.amount) != (hold.pk, claim.amount):
+        return False
+    if not claim.events:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute(_PAID_BY, [*map(list, zip(*claim.events, strict=True)), first.book_id])
+        return [row[0] for row in cursor.fetchall()] == [first.pk] * len(claim.events)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -309,6 +320,11 @@ def _refused(field: str, value: object, remedy: str) -> InvalidInputError:
     return InvalidInputError(field=field, value=value, remedy=remedy)
 
 
+_PAID_BY: Final = """
+    SELECT e.capture_id FROM unnest(%s::text[], %s::text[]) AS n (source, event_key)
+    JOIN wallets_capturedevent e ON e.book_id = %s AND e.source = n.source
+         AND e.event_key = n.event_key
+"""
 _NAME: Final = """
     INSERT INTO wallets_capturedevent (book_id, capture_id, source, event_key, arrived_at)
     SELECT %s, %s, source, event_key, arrived_at

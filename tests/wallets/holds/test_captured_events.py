@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 
 from ledger import bulk
+from ledger.errors import IdempotencyConflictError
 from ledger.moves import Move, Posting
 from tests import factories
 from tests.factories import NOON
@@ -150,6 +151,16 @@ def test_no_two_captures_pay_for_one_event(grant, customer):
         capture(made, 10, events=[SECOND, FIRST])
 
     assert (left_in(grant), held_on(grant)) == (90, 10)
+
+
+def test_a_capture_sent_again_pays_for_no_other_usage(grant, customer):
+    made = hold(customer, 10)
+    first = capture(made, 10, key="c1", events=[FIRST, SECOND])
+
+    assert capture(made, 10, key="c1", events=[SECOND, FIRST]) == first
+    with pytest.raises(IdempotencyConflictError, match="c1"):
+        capture(made, 10, key="c1", events=[FIRST, SECOND, ("gateway", "e3")])
+    assert left_in(grant) == 90
 
 
 def test_events_are_awaited_in_one_query(customer, django_assert_num_queries):
