@@ -105,6 +105,15 @@ def test_triggers_at_once_open_one_recharge():
     assert bought(made) == [100]
 
 
+def test_rules_of_one_wallet_at_once_count_what_the_other_asks_for():
+    wallet = factories.wallet()
+    rules = [rule(wallet, method="target", amount=amount) for amount in (50, 50, 50, 50)]
+
+    at_once([partial(recharge.run, rule=made, at=NOON) for made in rules])
+
+    assert sum(sum(bought(made)) for made in rules) == 50
+
+
 def test_a_decline_while_a_rule_is_triggered_neither_waits_nor_buys_twice():
     made = rule()
     recharge.run(rule=made, at=NOON)

@@ -137,9 +137,13 @@ def resume(*, rule: RechargeRule) -> RechargeRule:
 
 
 def lock(rule: RechargeRule) -> RechargeRule:
-    """Lock a rule until the transaction ends, before its top-ups, and return it as it is."""
+    """
+    Lock a rule and its wallet until the transaction ends, before its top-ups, and return it.
+
+    The wallet, too, so that of two rules the second counts what the first has asked for.
+    """
     rules = RechargeRule.objects.select_related("wallet__asset", "wallet__customer", "currency")
-    return rules.select_for_update(no_key=True, of=("self",)).get(pk=rule.pk)
+    return rules.select_for_update(no_key=True, of=("self", "wallet")).get(pk=rule.pk)
 
 
 def _begin_anew(rule: RechargeRule) -> None:
