@@ -140,6 +140,7 @@ class WalletGrants(Resource):
     """POST /wallets/{wallet}/grants"""
 
     scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
 
     @operation(
         "issue-grant",
@@ -177,6 +178,7 @@ class GrantVoid(Resource):
     """POST /grants/{grant}/void"""
 
     scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
 
     @operation(
         "void-grant",

@@ -31,6 +31,7 @@ class WalletSchedules(Resource):
     """GET, POST /wallets/{wallet}/grant-schedules"""
 
     scopes = {"GET": "read", "HEAD": "read", "POST": "finance"}
+    whole_book = frozenset({"POST"})
 
     @operation(
         "list-grant-schedules",
@@ -87,6 +88,7 @@ class ScheduleEnd(Resource):
     """POST /grant-schedules/{schedule}/end"""
 
     scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
 
     @operation(
         "end-grant-schedule",
@@ -108,6 +110,7 @@ class GrantAdjust(Resource):
     """POST /grants/{grant}/adjust"""
 
     scopes = {"POST": "finance"}
+    whole_book = frozenset({"POST"})
 
     @operation(
         "adjust-grant",

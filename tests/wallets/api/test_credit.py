@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.api import Api, code
+from tests.wallets.spending import left_in
 from wallets import schedules
 from wallets.models import GrantSchedule, WalletShare
 
@@ -100,6 +101,23 @@ def test_credit_moves_only_where_the_caller_sees(book, wallet, lot):
     order = {"key": "t", "to_wallet": str(elsewhere.pk), "amount": "30"}
 
     assert bound.post(f"wallets/{wallet.pk}/transfers", order, once="t").status_code == 404
+
+
+def test_customers_do_not_give_themselves_credit(book, api, wallet, lot):
+    bound = Api(book, customer=wallet.customer)
+    path = f"wallets/{wallet.pk}"
+    schedule = api.post(f"{path}/grant-schedules", MONTHLY, once="s").json()
+
+    for address, sent in (
+        (f"{path}/grants", {"key": "g", "amount": "1000"}),
+        (f"{path}/grant-schedules", MONTHLY | {"key": "mine"}),
+        (f"grant-schedules/{schedule['id']}/end", {}),
+        (f"grants/{lot.pk}/adjust", {"key": "a", "amount": "1000", "reason": "More"}),
+        (f"grants/{lot.pk}/void", {}),
+    ):
+        assert code(bound.post(address, sent, once="x")) == (404, "not_found"), address
+    assert bound.get(f"{path}/grant-schedules").json()["data"] == [schedule]
+    assert left_in(lot) == 100
 
 
 def test_what_moves_money_needs_finance(book, wallet, lot):
