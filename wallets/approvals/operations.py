@@ -9,7 +9,7 @@ from typing import Final
 from ledger import clocks, inputs
 from ledger.errors import InvalidInputError, NotFoundError
 from ledger.models import Asset, Book
-from ledger.money import ZERO
+from ledger.money import ZERO, add, exact
 from wallets import adjustments, grants, schedules, summary, topups, transfers
 from wallets.approvals.reading import (
     Act,
@@ -62,7 +62,9 @@ def _schedule(book: Book, arguments: Arguments, at: datetime) -> Order:
         made = schedules.create(wallet=wallet, key=act.key, amount=amount, at=act.at, **terms)
         return f"schedule {made.pk}"
 
-    return Order(wallet.customer, wallet.asset, amount, run)
+    # The most that one of its grants may be: the next makes up what is missing to the minimum.
+    most = add(exact(amount), exact(terms.get("rollover_minimum", ZERO)))
+    return Order(wallet.customer, wallet.asset, most, run)
 
 
 def _adjust(book: Book, arguments: Arguments, at: datetime) -> Order:

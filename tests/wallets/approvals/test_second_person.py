@@ -129,6 +129,16 @@ def test_a_void_is_as_large_as_what_is_unused(wallet, ann, bob):
     assert left_in(small) == 0
 
 
+def test_a_schedule_is_as_large_as_what_one_of_its_grants_may_be(wallet, ann):
+    terms = {"wallet": str(wallet.pk), "cadence": "P1M", "starts_at": NOON.isoformat()}
+    rolls = {"rollover_minimum": "1000", "rollover_maximum": "1000"}
+    book = wallet.customer.book
+
+    assert submit(book, "schedule", ann, amount="1", **terms).approval is None
+    waiting = submit(book, "schedule", ann, "k2", amount="1", **terms, **rolls).approval
+    assert waiting.amount == 1001
+
+
 def test_a_key_asks_and_another_one_approves(wallet):
     waiting = give(wallet, "key:one").approval
     assert (waiting.asker, waiting.asked_by) == ("key:one", None)
