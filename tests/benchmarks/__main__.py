@@ -145,7 +145,12 @@ def _after_a_history(options: argparse.Namespace) -> list[Line]:
     database.attach()
     from tests.benchmarks import history
 
-    return history.measure(entries=options.history, turns=options.turns, is_filled=options.again)
+    return history.measure(
+        entries=options.history,
+        turns=options.turns,
+        crowd=options.schedules,
+        is_filled=options.again,
+    )
 
 
 def _options() -> argparse.Namespace:

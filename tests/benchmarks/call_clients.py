@@ -24,6 +24,7 @@ class Load(NamedTuple):
     connections: int
     first: int = 0  # of those numbers
     status: int = 200
+    per_second: int = 0  # of all connections together; zero: none ever pauses
 
 
 class Calls(NamedTuple):
@@ -58,8 +59,14 @@ def _call(load: Load, place: int, ready: Barrier) -> list[float]:
     with socket.create_connection(("127.0.0.1", load.port), timeout=_PATIENCE) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         ready.wait()
+        due, pause = time.perf_counter(), 0.0
+        if load.per_second:
+            pause = load.connections / load.per_second
+            due += pause * place / load.connections  # not all at the same moment
         for _ in range(load.calls // load.connections):
             number = next(numbers)
+            time.sleep(max(0.0, due - time.perf_counter()))
+            due += pause
             body = load.bodies[number % len(load.bodies)].replace("{n}", str(number))
             sent = f"{head}{len(body)}\r\n\r\n{body}".encode()
             began = time.perf_counter()

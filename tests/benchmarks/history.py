@@ -11,27 +11,42 @@ import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from statistics import median
 from typing import Any, Final
 
-from ledger.models import Book
-from tests.benchmarks import baseline, database, filling, ingest_speed, reads, world
+from ledger.models import Book, Customer
+from tests.benchmarks import (
+    baseline,
+    call_speed,
+    database,
+    filling,
+    ingest_speed,
+    reads,
+    schedule_speed,
+    world,
+)
+from tests.benchmarks.events import START
 from tests.benchmarks.ingest_speed import TURN
 from tests.benchmarks.progress import say
 from tests.benchmarks.table import Line
+from wallets import schedules
 
 SMALL: Final = f"{database.NAME}_small"
 LARGE: Final = f"{database.NAME}_large"
 ENTRIES: Final = 2  # of an event: a quantity and money
 DAILY: Final = 55_000  # events: 10 million entries are three months
 CALLS: Final = 200  # of each read, in each turn
+CALLED: Final = ("reserve", "access/check")
+HTTP_CALLS: Final = 5_000
+CALL_TURNS: Final = 5
 WARM: Final = 3  # turns of reads that are not counted
 # After a checkpoint the first change of a page writes all of it, and a large ledger has more pages:
 # it is slower for some 100,000 events, of the 10 million that there may be between checkpoints.
 WARM_INGEST: Final = 8
 
 
-def measure(*, entries: int, turns: int, is_filled: bool = False) -> list[Line]:
+def measure(*, entries: int, turns: int, crowd: int, is_filled: bool = False) -> list[Line]:
     """Fill both, unless a run before has kept the large one, and compare ingest and reads."""
     events = entries // ENTRIES
     days = max(1, round(events / DAILY))
@@ -40,12 +55,18 @@ def measure(*, entries: int, turns: int, is_filled: bool = False) -> list[Line]:
         if not (is_filled and name == LARGE):
             filling.fill(name, events=count, days=span)
         filling.finish(name)
+    say(f"  {crowd:,} more customers in the large one")
+    with _Asked(LARGE, days) as large:
+        large.ask(_crowd, crowd)
     with ExitStack() as stack:
         small, large = (stack.enter_context(_Asked(*of)) for of in ((SMALL, 1), (LARGE, days)))
         say("  reads, in turns")
         read = [_compared_reads(kind, small, large, turns) for kind in reads.KINDS]
+        say("  calls over HTTP, in turns")
+        history = f"{entries / 1e6:,.1f} million entries, {crowd:,} more customers"
+        called = [_compared_calls(what, history, small, large, crowd) for what in CALLED]
         say("  ingest, in turns")
-        return [*_compared_ingest(small, large, entries, turns), *read]
+        return [*_compared_ingest(small, large, entries, turns), *read, *called]
 
 
 class _Asked:
@@ -115,6 +136,27 @@ def _compared_ingest(small: _Asked, large: _Asked, entries: int, turns: int) -> 
 def _paired(figures: list[float], baselines: list[float]) -> float:
     """Return the median of the turns' ratios: a turn that somebody disturbed does not count."""
     return median(x / y for x, y in zip(figures, baselines, strict=True))
+
+
+def _compared_calls(what: str, history: str, small: _Asked, large: _Asked, crowd: int) -> Line:
+    before: list[float] = []
+    after: list[float] = []
+    first = time.time_ns() // 1_000_000  # another run on the same ledgers uses other keys
+    for turn in range(CALL_TURNS):
+        options = {"which": what, "calls": HTTP_CALLS, "first": first + 2 * turn * HTTP_CALLS}
+        before.append(small.ask(call_speed.turn, **options))
+        after.append(large.ask(call_speed.turn, crowd=crowd, **options))
+    long, short = median(after), median(before)
+    figure, beside = f"{long:,.0f}/s", f"small ledger {short:,.0f}/s"
+    return Line(f"{what}, {history}", figure, beside, _paired(after, before), 0.85)
+
+
+def _crowd(many: int) -> None:
+    book = Book.objects.get(key=world.BOOK)
+    if not Customer.objects.filter(book=book, key="x0").exists():
+        schedule_speed.crowd(book, many, at=START - timedelta(days=1))
+        schedules.issue(at=START)
+    database.settle()
 
 
 def _turn(first_day: int, seed: int) -> float:
