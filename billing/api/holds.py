@@ -8,7 +8,8 @@ Holds at gateway speed: reserve, capture and release, as plain Django views.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -30,6 +31,7 @@ from ledger.api.plain import endpoint, read, written
 from ledger.models import ApiKey
 from ledger.money import ZERO, subtract, text
 from wallets import holds
+from wallets.errors import CreditExhaustedError
 from wallets.holds import Claim, Credit, Reserved, standing
 from wallets.holds.capturing import Beyond
 from wallets.holds.orders import USUAL
@@ -121,7 +123,8 @@ def capture(request: HttpRequest, caller: Caller, hold: str) -> HttpResponse:
         is_final=sent.is_final,
         credit=_credit(found, sent.beyond),
     )
-    made = taking.capture(hold=found, claim=claim, at=time_of(found, now()))
+    with discreet(caller):
+        made = taking.capture(hold=found, claim=claim, at=time_of(found, now()))
     return written(captured(made), status=201)
 
 
@@ -142,6 +145,18 @@ def visible_to(caller: Caller) -> QuerySet[Hold]:
 def time_of(hold: Hold, at: datetime) -> datetime:
     """Return the time that a hold's customer lives by."""
     return clocks.now_of(hold.customer, at)
+
+
+@contextmanager
+def discreet(caller: Caller) -> Iterator[None]:
+    """Do not tell a bound caller how much there is: what others share is none of its business."""
+    try:
+        yield
+    except CreditExhaustedError as error:
+        if caller.reach is None:
+            raise
+        told = {name: fact for name, fact in error.facts.items() if name != "available"}
+        raise CreditExhaustedError(**told) from None
 
 
 def shown(hold: Hold, at: datetime, asset: str = "") -> dict[str, Any]:

@@ -97,13 +97,14 @@ class HoldExtension(Resource):
         credit = asking.credit_of(book_id=found.book_id, customer_id=found.customer_id)
         wanted = self.body(s.ExtendIn)
         expires_in = hot.seconds(wanted["expires_in"]) if "expires_in" in wanted else None
-        longer = holds.extend(
-            hold=found,
-            at=at,
-            amount=wanted.get("amount"),
-            expires_in=expires_in,
-            credit=credit,
-        )
+        with hot.discreet(self.caller):
+            longer = holds.extend(
+                hold=found,
+                at=at,
+                amount=wanted.get("amount"),
+                expires_in=expires_in,
+                credit=credit,
+            )
         return Response(hot.shown(longer, at))
 
 
