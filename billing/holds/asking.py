@@ -159,6 +159,7 @@ def _order(
         key=wanted.key,
         amount=wanted.amount,
         at=party.time(at),
+        is_on_clock=party.now_at is not None,
         expires_in=wanted.expires_in,
         feature_key=wanted.feature_key,
         purpose=wanted.purpose,

@@ -41,6 +41,7 @@ class Order:
     key: str
     amount: Decimal
     at: datetime  # the customer's time
+    is_on_clock: bool = False  # the customer lives by a test clock
     expires_in: timedelta = USUAL
     feature_key: str = ""
     purpose: str = ""

@@ -78,7 +78,9 @@ def _reserve(orders: Sequence[Order], *, is_again: bool) -> list[Reserved]:
     funds = bulk.lock(surveyed.accounts)
     # Under the locks, so that a first use of the key by the same customer is over.
     known = _known(book_id, {order.key for order in orders}) if is_again else {}
-    surveyed.fill(parts.give_back_expired(funds, at=min(times)))
+    # Holds of those on test clocks expire by these, whatever the time of the others is.
+    now = min((order.at for order in orders if not order.is_on_clock), default=min(times))
+    surveyed.fill(parts.give_back_expired(funds, at=now))
     surveyed.bind(since=min(times), until=max(times))
     decided: dict[str, _Decision] = {}
     for order in orders:

@@ -6,12 +6,15 @@ from decimal import Decimal
 import pytest
 import time_machine
 
+from billing.holds import asking
+from billing.holds.asking import Wanted
 from billing.models import BillingProfile
 from ledger import registry
+from ledger.models import TestClock
 from tests import factories
 from tests.api import Api, code
 from tests.factories import NOON
-from tests.wallets.holds.setting_aside import held_on
+from tests.wallets.holds.setting_aside import held_on, hold
 from tests.wallets.spending import left_in
 from wallets.models import Capture, Hold
 
@@ -107,6 +110,24 @@ def test_a_bound_caller_is_not_told_what_others_share(book, customer):
     assert "available" not in denied.json()["facts"]
 
 
+def test_nor_is_it_told_when_it_takes_or_extends_too_much(book, api, customer):
+    company = factories.customer(book=book)
+    team = factories.customer(parent=company, key="team")
+    factories.grant(wallet=factories.wallet(customer=company, is_shared=True), amount=80)
+    BillingProfile.objects.create(customer=team, settlement="credit_only")
+    bound = Api(book, customer=team)
+    bound.post("holds", CALL | {"customer": "team"})
+    beyond = {"key": "c", "amount": "99", "beyond": "allow_if_available"}
+
+    for caller, is_told in ((bound, False), (api, True)):
+        refused = caller.post("holds/call-1/capture", beyond)
+        assert code(refused) == (402, "credit_exhausted")
+        assert ("available" in refused.json()["facts"]) == is_told
+        refused = caller.post("holds/call-1/extend", {"amount": "9"}, once="e1")
+        assert code(refused) == (402, "credit_exhausted")
+        assert ("available" in refused.json()["facts"]) == is_told
+
+
 def test_bound_callers_see_their_own_holds_alone(book, api, grant):
     api.post("holds", CALL)
     other = Api(book, customer=factories.customer(book=book))
@@ -187,6 +208,25 @@ def test_a_lease_is_captured_many_times(api, grant):
 
     hold = api.get("holds/call-1").json()
     assert (hold["captured"], hold["remaining"], left_in(grant)) == ("60", "15", 440)
+
+
+def test_who_reserves_beside_a_test_clock_has_back_what_expired(book, customer, grant):
+    clock = TestClock.objects.create(
+        book=book, key="c", now_at=NOON - timedelta(days=400), created_at=NOON
+    )
+    past = factories.customer(book=book, key="past", clock=clock)
+    BillingProfile.objects.create(customer=past, settlement="credit_only")
+    factories.grant(wallet=factories.wallet(customer=past), at=clock.now_at)
+    hold(customer, 500)
+
+    wanted = [
+        Wanted(customer=named, key=f"of {named}", amount=Decimal(75), asset="USD")
+        for named in ("past", "acme")
+    ]
+    made = asking.reserve_all(book_id=book.pk, wanted=wanted, at=NOON + timedelta(hours=2))
+
+    assert [one.hold.state for one in made] == ["active", "active"]
+    assert held_on(grant) == 75
 
 
 def test_a_release_gives_all_back_and_may_be_repeated(api, grant):
