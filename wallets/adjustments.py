@@ -22,7 +22,13 @@ from wallets.models import CreditGrant, Wallet
 
 
 def adjust(
-    *, grant: CreditGrant, key: str, amount: Decimal, reason: str, at: datetime
+    *,
+    grant: CreditGrant,
+    key: str,
+    amount: Decimal,
+    reason: str,
+    at: datetime,
+    is_of_top_up: bool = False,
 ) -> CreditGrant:
     """
     Give more to a grant or, below zero, take from what is unused of it; once per wallet and key.
@@ -30,7 +36,7 @@ def adjust(
     Returns the grant that is the change: with its amount, and voided if it was taken.
 
     Raises:
-        InvalidInputError: no amount, or no reason.
+        InvalidInputError: no amount, no reason, or a key that only top-ups have.
         GrantClosedError: it was voided, or has expired by ``at``.
         CreditExhaustedError: less is unused than is to be taken; what is held is not.
         IdempotencyConflictError: the key already stands for another adjustment.
@@ -51,6 +57,8 @@ def adjust(
             if (first.parent_id, signed) != (grant.pk, amount):
                 raise IdempotencyConflictError(key=key)
             return first
+        if not is_of_top_up:
+            issuing.check_key(key, [issuing.TOP_UP])
         if not exact(amount, wallet.asset.scale):
             remedy = "give an amount above or below zero"
             raise InvalidInputError(field="amount", value=amount, remedy=remedy)

@@ -79,6 +79,7 @@ def issue(
     name: str = "",
     parent: CreditGrant | None = None,
     reason: str = "",
+    is_of_top_up: bool = False,
 ) -> CreditGrant:
     """
     Put a block of credit into a wallet, once per wallet and key, and return it.
@@ -116,7 +117,8 @@ def issue(
             if not terms.are_those_of(first):
                 raise IdempotencyConflictError(key=key)
             return first
-        issuing.check_key(key)
+        if not is_of_top_up:
+            issuing.check_key(key)
         terms.check(wallet.asset, at)
         draft = terms.draft(wallet, key, at, name=name, parent=parent, reason=reason)
         owing = overdraft.accounts_of([draft.owner.payer]) if draft.may_cover(at) else {}

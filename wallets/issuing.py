@@ -26,7 +26,8 @@ MAX_PRIORITY: Final = 32767
 COST_SCALE: Final = 18  # places that a cost basis is kept to
 
 # Keys of grants that come about here, by the word they begin with.
-OWN_KEYS: Final = ("adjust", "reopen", "schedule", "transfer")
+TOP_UP: Final = "topup"
+OWN_KEYS: Final = ("adjust", "reopen", "schedule", TOP_UP, "transfer")
 
 
 class Owner(NamedTuple):
@@ -93,15 +94,15 @@ def check(
         raise _refused("cost_basis", cost_basis, "use zero or more")
 
 
-def check_key(key: str) -> None:
+def check_key(key: str, words: Collection[str] = OWN_KEYS) -> None:
     """
-    Check that a caller's key is none that only grants made here have.
+    Check that a caller's key is none that only grants, or changes of them, made here have.
 
     Raises:
         InvalidInputError: it begins like one of them.
     """
-    if key.partition(":")[0] in OWN_KEYS and ":" in key:
-        raise _refused("key", key, f"begin it otherwise than {', '.join(OWN_KEYS)}")
+    if key.partition(":")[0] in words and ":" in key:
+        raise _refused("key", key, f"begin it otherwise than {', '.join(words)}")
 
 
 def _refused(field: str, value: object, remedy: str) -> InvalidInputError:

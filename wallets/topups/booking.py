@@ -20,6 +20,7 @@ from ledger.chart import Spec
 from ledger.ids import asset_of
 from ledger.moves import Move, Posting
 from wallets import grants
+from wallets.issuing import TOP_UP
 from wallets.models import TopUp
 from wallets.topups.pricing import Price
 
@@ -33,7 +34,8 @@ def issue(top_up: TopUp, *, at: datetime, is_paid: bool) -> None:
     price = Price(top_up.price, top_up.currency)
     top_up.grant = grants.issue(
         wallet=wallet,
-        key=f"topup:{top_up.pk}",
+        key=f"{TOP_UP}:{top_up.pk}",
+        is_of_top_up=True,
         amount=top_up.amount,
         at=at,
         priority=terms["priority"],

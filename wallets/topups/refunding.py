@@ -13,6 +13,7 @@ from ledger.money import ZERO, floor_to
 from wallets import adjustments
 from wallets.errors import GrantClosedError, NothingUnusedError, TopUpStateError
 from wallets.holds import parts
+from wallets.issuing import TOP_UP
 from wallets.models import CreditGrant, TopUp, Wallet
 from wallets.topups import booking
 from wallets.topups.history import note
@@ -66,7 +67,12 @@ def take_back(top_up: TopUp, *, reason: str, at: datetime, is_paid: bool) -> Non
     if not unused:
         return
     adjustments.adjust(
-        grant=grant, key=f"topup:{top_up.pk}", amount=unused.copy_negate(), reason=reason, at=at
+        grant=grant,
+        key=f"{TOP_UP}:{top_up.pk}",
+        amount=unused.copy_negate(),
+        reason=reason,
+        at=at,
+        is_of_top_up=True,
     )
     top_up.taken_back = unused
     top_up.money_back = unused if is_money else _share(top_up, unused)

@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 
 from ledger import verification
+from ledger.errors import InvalidInputError
 from tests import factories
 from tests.factories import NOON
 from tests.wallets.spending import hold, use
 from tests.wallets.topups.buying import ask, credits_wallet, has, holds, pay, told
-from wallets import summary, topups
+from wallets import adjustments, summary, topups
 from wallets.errors import GrantClosedError, NothingUnusedError, TopUpStateError
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,20 @@ def test_refunding_again_changes_nothing(wallet):
 
     assert refund(top_up, reason="Again").reason == "Bought twice"
     assert (has(wallet), holds("rail_clearing")) == (0, 0)
+
+
+def test_nobody_else_takes_the_keys_of_a_top_ups_changes(wallet):
+    top_up = ask(wallet)
+    key = f"topup:{top_up.pk}"
+
+    with pytest.raises(InvalidInputError, match="otherwise than"):
+        factories.grant(wallet=wallet, key=key)
+    top_up = pay(top_up)
+    with pytest.raises(InvalidInputError, match="otherwise than"):
+        adjustments.adjust(
+            grant=top_up.grant, key=key, amount=Decimal(-50), reason="Error", at=NOON
+        )
+    assert refund(top_up).taken_back == 100
 
 
 def test_credits_go_back_for_their_part_of_the_money():
