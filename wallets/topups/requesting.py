@@ -12,7 +12,6 @@ from django.db import transaction
 from ledger import inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset
-from ledger.money import text
 from wallets import issuing
 from wallets.models import RechargeRule, TopUp, Wallet
 from wallets.topups import booking
@@ -127,5 +126,5 @@ def _terms(
 
 def _same(first: TopUp, asked: dict[str, Any]) -> TopUp:
     if any(getattr(first, field) != value for field, value in asked.items() if field != "rail"):
-        raise IdempotencyConflictError(key=first.key, amount=text(first.amount))
+        raise IdempotencyConflictError(key=first.key)  # it may be somebody else's
     return first

@@ -105,6 +105,17 @@ def test_customers_ask_but_do_not_confirm(book, api, wallet):
     assert has(api, wallet) == "0"
 
 
+def test_the_key_of_anothers_top_up_tells_nothing_of_it(book, asked):
+    taken = asked()
+    other = factories.wallet(customer=factories.customer(book=book))
+    bound = Api(book, customer=other.customer)
+
+    body = {"wallet": str(other.pk), "key": taken["key"], "amount": "1"}
+    refused = bound.post("top-ups", body, once="t1")
+    assert code(refused) == (409, "idempotency_conflict")
+    assert refused.json()["facts"] == {"key": taken["key"]}
+
+
 def test_top_ups_of_others_do_not_exist(book, wallet, asked):
     top_up = asked()
     for stranger in (Api(factories.book()), Api(book, customer=factories.customer(book=book))):
