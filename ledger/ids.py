@@ -68,6 +68,11 @@ def account_number(*, book_id: int, asset_id: int, serial: int, is_customer: boo
     return (CUSTOMER_BIT if is_customer else 0) | book_id << 48 | asset_id << 32 | serial
 
 
+def book_of(account_id: int) -> int:
+    """Return the id of the book that an account is in."""
+    return account_id >> 48 & 0x3FFF
+
+
 def asset_of(account_id: int) -> int:
     """Return the id of the asset that an account holds."""
     return account_id >> 32 & 0xFFFF

@@ -2,7 +2,8 @@
 Burn-down: which lots pay for an amount, in which order (pure).
 
 The order (version 1): the lot that fits fewest features first and unrestricted lots last,
-then low priority numbers, earliest expiry, promotional before paid, earliest start, id.
+then low priority numbers, earliest expiry, promotional before paid, earliest start, id. In version
+2, which a book may choose, paid comes before promotional.
 
 One pass is enough. Restricted lots sort before general ones, so the walk down the eligible
 lots *is* two passes: all restricted credit that fits the event, then general credit. No
@@ -21,8 +22,6 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ledger.money import ZERO, add, subtract
-
-BURN_ORDER_VERSION: Final = 1  # stored on what this order decided
 
 OrderKey = tuple[bool, int, int, datetime, bool, datetime, int, int]
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -95,6 +94,11 @@ class Take(NamedTuple):
 
     lot: Lot
     amount: Decimal
+
+
+def version(*, promotional_first: bool) -> int:
+    """Return the version of an order: stored on what it decided."""
+    return 1 if promotional_first else 2
 
 
 def order_key(lot: Lot, promotional_first: bool = True) -> OrderKey:

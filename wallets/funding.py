@@ -31,7 +31,8 @@ from ledger.bulk import Funds
 from ledger.ids import asset_of
 from ledger.money import ZERO, add, subtract
 from ledger.moves import Move
-from wallets.burndown import Lot, sort_lots
+from wallets.burn_order import in_order
+from wallets.burndown import Lot
 from wallets.counterparts import SINKS, passed, purpose_of
 
 
@@ -214,7 +215,7 @@ def _lots_by_owner(
 
 def _by_asset(lots: list[Lot]) -> _ByAsset:
     sorted_lots: defaultdict[int, list[Lot]] = defaultdict(list)
-    for lot in sort_lots(lots):
+    for lot in in_order(lots):
         sorted_lots[asset_of(lot.account_id)].append(lot)
     return sorted_lots
 

@@ -19,7 +19,8 @@ from ledger import bulk
 from ledger.models import Account
 from ledger.money import ZERO, subtract, text
 from ledger.moves import Move, Posting
-from wallets.burndown import Lot, allocate, give_back, sort_lots
+from wallets.burn_order import in_order
+from wallets.burndown import Lot, allocate, give_back
 from wallets.holds import parts
 from wallets.lots import lot_of
 from wallets.models import CreditGrant
@@ -176,7 +177,7 @@ def _lots(account: Account, at: datetime) -> list[Lot]:
     grants: Iterable[CreditGrant] = CreditGrant.objects.filter(
         wallet__customer_id=account.customer_id, wallet__asset_id=account.asset_id, voided_at=None
     )
-    return sort_lots(lot_of(grant) for grant in grants if may_cover(grant, at))
+    return in_order(lot_of(grant) for grant in grants if may_cover(grant, at))
 
 
 def _covered(account_id: int) -> list[tuple[int, Decimal]]:

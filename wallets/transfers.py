@@ -19,7 +19,7 @@ from ledger import bulk, inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.money import ZERO, add, exact, subtract
 from wallets import issuing, overdraft
-from wallets.burndown import sort_lots
+from wallets.burn_order import in_order
 from wallets.errors import CreditExhaustedError
 from wallets.holds import parts
 from wallets.lots import lot_of
@@ -159,7 +159,7 @@ def _lots(order: _Order, at: datetime) -> list[CreditGrant]:
     else:
         alive = alive.filter(pk=order.grant_id)
     grants = {grant.pk: grant for grant in alive.select_for_update(no_key=True).order_by("pk")}
-    return [grants[lot.grant_id] for lot in sort_lots(map(lot_of, grants.values()))]
+    return [grants[lot.grant_id] for lot in in_order(map(lot_of, grants.values()))]
 
 
 def _refused(field: str, value: object, remedy: str) -> InvalidInputError:

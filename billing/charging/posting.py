@@ -26,7 +26,7 @@ from ledger.chart import Spec
 from ledger.money import ZERO, add
 from ledger.moves import Move, Posting
 from wallets import watches
-from wallets.burndown import BURN_ORDER_VERSION
+from wallets.burn_order import version_of
 
 CHARGED: Final = "charged"
 CHANGED: Final = "changed"
@@ -273,7 +273,7 @@ def _post(owner: Owner, moves: _Moves, purse: Purse | None) -> dict[datetime, in
             key=f"{owner.key}:{place}",
             effective_at=at,
             moves=[*(reclaimed if not place else ()), *moves[at]],
-            metadata={"burn_order": BURN_ORDER_VERSION},
+            metadata={"burn_order": version_of(owner.catalogue.book_id)},
         )
         for place, at in enumerate(times)
     ]

@@ -51,7 +51,7 @@ from ledger.money import ZERO, add, subtract
 from ledger.moves import Move, Posting
 from ledger.periods import month_of
 from wallets import watches
-from wallets.burndown import BURN_ORDER_VERSION
+from wallets.burn_order import version_of
 
 _NOTHING: Final[Mapping[int, Measured]] = MappingProxyType({})
 _UNDER_WAY: Final = timedelta(hours=1)  # no batch takes longer to be written, nor is a clock off so
@@ -368,7 +368,7 @@ def post(
                     key=f"{key}:{month:%Y-%m}:{start}",
                     effective_at=max(move.effective_at or month for move in part),
                     moves=part,
-                    metadata={"burn_order": BURN_ORDER_VERSION},
+                    metadata={"burn_order": version_of(book.pk)},
                     evidence=evidence,
                     content=evidence,
                 )

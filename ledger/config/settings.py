@@ -176,6 +176,7 @@ CUSTOMER_MOVED = ["billing.budgets.moving.take_along"]
 # --- Credit that is bought -------------------------------------------------------------
 METERBOOK_TOPUP_DAYS = env.whole("METERBOOK_TOPUP_DAYS", 14, least=1)  # to be paid in
 # What changes more credit than this at once needs a second person, by asset; without: nothing does.
+METERBOOK_BURN_PAID_FIRST = frozenset(env.names("METERBOOK_BURN_PAID_FIRST"))
 METERBOOK_APPROVAL_ABOVE = env.amounts("METERBOOK_APPROVAL_ABOVE")
 METERBOOK_TOUCHED = "wallets.tasks.hint_evaluation"  # once credit has moved that somebody watches
 

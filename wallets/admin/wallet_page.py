@@ -20,7 +20,7 @@ from ledger.money import ZERO
 from wallets import days as by_day
 from wallets import forecast, funds, shares, summary
 from wallets.admin import changes, figures, picture, states
-from wallets.burndown import sort_lots
+from wallets.burn_order import in_order
 from wallets.forecast import Forecast
 from wallets.lots import lot_of
 from wallets.models import (
@@ -141,7 +141,7 @@ def _lots(wallet: Wallet, at: datetime) -> Table:
     balance = "account__balance__"
     filled = alive.filter(**{f"{balance}credits__gt": F(f"{balance}debits")})
     grants = {grant.pk: grant for grant in filled}
-    ordered = [grants[lot.grant_id] for lot in sort_lots(map(lot_of, grants.values()))]
+    ordered = [grants[lot.grant_id] for lot in in_order(map(lot_of, grants.values()))]
     found = summary.of_grants([grant.pk for grant in ordered[:_LOTS]], at=at)
     more = len(ordered) - _LOTS
     return Table(

@@ -17,7 +17,8 @@ from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.money import ZERO, add, exact, subtract, text
 from ledger.moves import Move, Posting
 from wallets import caps, watches
-from wallets.burndown import BURN_ORDER_VERSION, Cap
+from wallets.burn_order import version_of
+from wallets.burndown import Cap
 from wallets.errors import CaptureExceedsHoldError, CreditExhaustedError, EventCapturedError
 from wallets.holds import parts, standing
 from wallets.holds.captures import Name
@@ -261,7 +262,7 @@ def _post(hold: Hold, claim: Claim, taken: _Taken, target: int, at: datetime) ->
         effective_at=at,
         moves=moves,
         memo=hold.purpose,
-        metadata={"hold": hold.key, "burn_order": BURN_ORDER_VERSION},
+        metadata={"hold": hold.key, "burn_order": version_of(hold.book_id)},
     )
     return bulk.post(postings=[posting])[0].transaction_id
 
