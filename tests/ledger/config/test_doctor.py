@@ -14,8 +14,19 @@ from ledger import ids
 from ledger.api import health
 from ledger.config.diagnosis.findings import Verdict
 from ledger.management.commands.doctor import examine
+from tests import durability
 from tests.ledger.config.test_health import old_receipt
 from tests.processes import environment, manage
+
+
+@pytest.fixture(autouse=True, scope="module")
+def waits_for_disk(django_db_setup):
+    """Have the server run as one does that keeps real money."""
+    if durability.is_ours():
+        durability.wait_for_disk("on")
+    yield
+    if durability.is_ours():
+        durability.wait_for_disk("off")
 
 
 @pytest.fixture
