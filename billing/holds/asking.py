@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from billing.entitlements import parties, sale
 from billing.entitlements.answers import Answer, Ask, Reason, Reserve
@@ -16,10 +16,13 @@ from billing.metering import snapshot
 from billing.metering.snapshot import Terms
 from ledger.errors import DomainError, InvalidInputError, InvariantError, NotFoundError
 from ledger.models import Asset
+from ledger.money import ZERO, exact
 from wallets import holds
 from wallets.holds import Credit, Order, Reserved
 from wallets.holds.orders import USUAL
 from wallets.models import Hold
+
+_LONGEST_ID: Final = 19  # digits
 
 
 class NothingToReserveError(InvariantError):
@@ -103,6 +106,9 @@ def _reserve_quantity(
         reserve=Reserve(key=wanted.key, expires_in=wanted.expires_in, purpose=wanted.purpose),
     )
     try:
+        if exact(wanted.quantity) < ZERO:
+            remedy = "send zero or more"
+            raise InvalidInputError(field="quantity", value=wanted.quantity, remedy=remedy)
         [answer] = check(book_id=book_id, asks=[ask], at=at, reach=reach)
         return _decided(answer, wanted)
     except DomainError as error:
@@ -171,7 +177,7 @@ def _order(
 
 def _about(customer: str) -> Ask:
     """Ask about a customer by its id or key."""
-    if customer.isascii() and customer.isdigit():
+    if customer.isascii() and customer.isdigit() and len(customer) <= _LONGEST_ID:
         return Ask(customer_id=int(customer))
     return Ask(customer_key=customer.removeprefix("key:"))
 
