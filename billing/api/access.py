@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.timezone import now
 from rest_framework import exceptions
 
-from billing.api import verdicts
+from billing.api import ratelimits, verdicts
 from billing.entitlements.check import Answer, Ask, Reserve, check
 from ledger.api import plain, problems
 from ledger.api.caller import Caller
@@ -88,9 +88,15 @@ def _written(
     if not question.is_one:
         return plain.written({"data": [verdicts.written(answer) for answer in answers]})
     [answer] = answers
-    if not answer.is_allowed and request.GET.get("enforce") == "true":
-        return refused(request, answer, now())
-    return plain.written(verdicts.written(answer))
+    if request.GET.get("enforce") != "true":
+        return plain.written(verdicts.written(answer))
+    at = now()
+    if not answer.is_allowed:
+        return refused(request, answer, at)
+    response = plain.written(verdicts.written(answer))
+    for name, value in ratelimits.headers(answer.remaining, at=at, shows_amounts=True).items():
+        response[name] = value
+    return response
 
 
 access_check: Final = Call(scope=ApiKey.Scope.READ, read=_read, answer=_answers, write=_written)
@@ -100,11 +106,12 @@ def refused(request: HttpRequest, answer: Answer, at: datetime) -> HttpResponse:
     """Return a refusal as a problem document, with when it is worth asking again."""
     status = verdicts.STATUS[answer.reason]
     document = problems.document(request, status, code=answer.reason.value, detail=answer.detail)
+    limits = ratelimits.headers(answer.remaining, at=at, shows_amounts=True)
     response = JsonResponse(
         document | {"access": verdicts.written(answer)},
         status=status,
         content_type=problems.MEDIA_TYPE,
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store", **limits},
     )
     seconds = verdicts.retry_after(answer, at)
     if status == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:

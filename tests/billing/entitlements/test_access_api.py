@@ -91,12 +91,17 @@ def test_who_enforces_gets_a_status(
     assert code(response) == (status, reason)
     assert response.json()["access"]["is_allowed"] is False
     assert ("Retry-After" in response.headers) is bool(period)
+    assert response.headers["RateLimit"].startswith('"entitlement:tokens";r=100')
 
 
-def test_who_enforces_learns_that_it_is_allowed(api: Api, world: World) -> None:
-    response = api.post("access/check?enforce=true", {"customer": world.customer.key})
+def test_who_enforces_learns_that_it_is_allowed_and_what_is_left(api: Api, world: World) -> None:
+    limit(world, 100)
+
+    body = {"customer": world.customer.key, "feature": "tokens", "quantity": 40}
+    response = api.post("access/check?enforce=true", body)
 
     assert (response.status_code, response.json()["is_allowed"]) == (200, True)
+    assert response.headers["RateLimit"] == '"entitlement:tokens";r=100'
 
 
 def test_who_is_suspended_or_unknown_is_forbidden(api: Api, world: World) -> None:
