@@ -263,24 +263,32 @@ def _earn(earning: Earning, accounts: _Accounts, moves: _Moves) -> None:
 
 
 def _post(owner: Owner, moves: _Moves, purse: Purse | None) -> dict[datetime, int]:
-    """Post a transaction for each instant, and return their ids."""
-    reclaimed = purse.reclaims() if purse is not None else []
+    """Post a transaction for each instant, and return their ids; expired credit comes back too."""
     times = sorted(moves)
-    postings = [
-        Posting(
-            book_id=owner.catalogue.book_id,
-            kind=KIND,
-            key=f"{owner.key}:{place}",
-            effective_at=at,
-            moves=[*(reclaimed if not place else ()), *moves[at]],
-            metadata={"burn_order": version_of(owner.catalogue.book_id)},
-        )
-        for place, at in enumerate(times)
-    ]
+    postings = [_posting(owner, str(place), at, moves[at]) for place, at in enumerate(times)]
     if not postings:
         return {}
+    returned: _Moves = defaultdict(list)  # from breakage, when the lots expired
+    for move in purse.reclaims() if purse is not None else ():
+        assert move.effective_at is not None, "it is dated by itself"
+        returned[move.effective_at].append(move)
+    postings += [
+        _posting(owner, f"reclaim:{place}", at, returned[at])
+        for place, at in enumerate(sorted(returned))
+    ]
     posted = bulk.post(postings=postings)
-    return {at: one.transaction_id for at, one in zip(times, posted, strict=True)}
+    return {at: one.transaction_id for at, one in zip(times, posted, strict=False)}
+
+
+def _posting(owner: Owner, name: str, at: datetime, moves: Sequence[Move]) -> Posting:
+    return Posting(
+        book_id=owner.catalogue.book_id,
+        kind=KIND,
+        key=f"{owner.key}:{name}",
+        effective_at=at,
+        moves=moves,
+        metadata={"burn_order": version_of(owner.catalogue.book_id)},
+    )
 
 
 def _record(slip: Slip, posted: Mapping[datetime, int], at: datetime) -> None:

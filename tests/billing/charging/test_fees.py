@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from billing.models import Charge, ChargeChange
-from ledger.models import Transaction
+from ledger.models import Entry, Transaction
 from tests.billing.charging.agreed import agreed, on
 from tests.billing.scene import entries, left
+from wallets import expiry
 
 pytestmark = pytest.mark.django_db
 
@@ -251,3 +252,17 @@ def test_running_again_changes_nothing():
     book.run("2024-05-20")
 
     assert Transaction.objects.count() == before
+
+
+def test_expired_credit_that_pays_a_late_fee_comes_back_in_the_month_it_expired():
+    book = agreed()
+    lot = book.scene.grant(15, at=on("2024-01-01"), expires_at=on("2024-03-10"))
+    book.fee(10)
+    expiry.close_expired(at=on("2024-03-10"))
+
+    book.run("2024-01-31")
+
+    assert (left(lot), -book.scene.holds("breakage_revenue")) == (0, 5)
+    months = {one.pk: one.period for one in Transaction.objects.select_related("period")}
+    dated = [(entry.effective_at, months[entry.transaction_id]) for entry in Entry.objects.all()]
+    assert all(period.starts_at <= at < period.ends_at for at, period in dated)
