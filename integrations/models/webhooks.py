@@ -65,6 +65,7 @@ class WebhookDelivery(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name_plural = "webhook deliveries"
         permissions = [("replay_webhookdelivery", "Can send a webhook again")]
         constraints = [
             models.UniqueConstraint(

@@ -142,6 +142,7 @@ class TopUp(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "top-up"
         permissions = [
             ("confirm_topup", "Can confirm the payment of a top-up"),
             ("refund_topup", "Can refund a top-up"),
