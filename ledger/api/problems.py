@@ -97,7 +97,8 @@ def describe(error: Exception, request: HttpRequest) -> tuple[int, dict[str, Any
         return _of_domain(known, request)
     if isinstance(known, exceptions.APIException):
         return _of_drf(known, request)
-    logger.error("request_failed", exc_info=error, path=request.path)
+    request_id = getattr(request, "request_id", "")
+    logger.error("request_failed", exc_info=error, path=request.path, request_id=request_id)
     return 500, document(
         request, 500, code="internal_error", detail="Something failed here; nothing was recorded."
     )

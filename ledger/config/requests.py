@@ -44,9 +44,11 @@ def begin(request: HttpRequest) -> str:
 
 def finish(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
     """Send the id back, and write the line in the log; ``started`` by ``time.perf_counter``."""
-    response.headers[HEADER] = request.request_id  # type: ignore[attr-defined]
+    request_id: str = request.request_id  # type: ignore[attr-defined]
+    response.headers[HEADER] = request_id
     logger.info(
         "request",
+        request_id=request_id,
         method=request.method,
         path=request.path,
         status=response.status_code,

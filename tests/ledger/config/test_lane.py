@@ -92,6 +92,16 @@ def test_host_that_is_not_ours_is_refused(talk):
     assert json.loads(body)["request_id"] == headers["x-request-id"]
 
 
+def test_log_says_whose_call_failed(talk, caplog):
+    caplog.set_level("INFO", "meterbook")
+
+    status, _, body = talk(b"[1", x_request_id="order-7")
+
+    assert (status, json.loads(body)["request_id"]) == (500, "order-7")
+    said = [(one.msg["event"], one.msg["request_id"]) for one in caplog.records]
+    assert said == [("request_failed", "order-7"), ("request", "order-7")]
+
+
 def test_call_without_tls_is_redirected_where_tls_is_wanted(talk, settings):
     settings.SECURE_SSL_REDIRECT = True
 
