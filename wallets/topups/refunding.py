@@ -10,7 +10,7 @@ from django.db import transaction
 
 from ledger import bulk, inputs
 from ledger.money import ZERO, floor_to
-from wallets import adjustments
+from wallets import adjustments, summary
 from wallets.errors import GrantClosedError, NothingUnusedError, TopUpStateError
 from wallets.holds import parts
 from wallets.issuing import TOP_UP
@@ -56,7 +56,8 @@ def take_back(top_up: TopUp, *, reason: str, at: datetime, is_paid: bool) -> Non
     """
     Take back what is unused of the grant, and say so on the top-up, for the caller to save.
 
-    Of credit that is money and was paid, only what can be paid back: whole cents.
+    Of credit that is money and was paid, only what can be paid back: whole cents. What was voided
+    before it was paid is not owed either.
     """
     grant = top_up.grant
     assert grant is not None, "its credit has been issued"
@@ -64,16 +65,19 @@ def take_back(top_up: TopUp, *, reason: str, at: datetime, is_paid: bool) -> Non
     is_money = top_up.wallet.asset_id == top_up.currency_id
     if is_money and is_paid:
         unused = floor_to(unused, places_of(top_up.currency))
+    if unused:
+        adjustments.adjust(
+            grant=grant,
+            key=f"{TOP_UP}:{top_up.pk}",
+            amount=unused.copy_negate(),
+            reason=reason,
+            at=at,
+            is_of_top_up=True,
+        )
+    elif not is_paid and grant.voided_at is not None:
+        unused = summary.of_grants([grant.pk], at=at)[grant.pk].voided
     if not unused:
         return
-    adjustments.adjust(
-        grant=grant,
-        key=f"{TOP_UP}:{top_up.pk}",
-        amount=unused.copy_negate(),
-        reason=reason,
-        at=at,
-        is_of_top_up=True,
-    )
     top_up.taken_back = unused
     top_up.money_back = unused if is_money else _share(top_up, unused)
     booking.undo(top_up, at=at, is_paid=is_paid)

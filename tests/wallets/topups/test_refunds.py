@@ -11,7 +11,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.wallets.spending import hold, use
 from tests.wallets.topups.buying import ask, credits_wallet, has, holds, pay, told
-from wallets import adjustments, summary, topups
+from wallets import adjustments, grants, summary, topups
 from wallets.errors import GrantClosedError, NothingUnusedError, TopUpStateError
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +128,20 @@ def test_credits_whose_payment_fails_unused_leave_nothing_owed():
     for purpose in ("receivable", "rail_clearing", "conversion"):
         assert (holds(purpose), holds(purpose, wallet.asset)) == (0, 0)
     assert has(wallet) == 0
+
+
+@pytest.mark.parametrize("bought", ["money", "credits"])
+def test_credit_that_was_voided_before_its_payment_is_not_owed(wallet, bought):
+    wallet = wallet if bought == "money" else credits_wallet()
+    top_up = ask(wallet, availability="on_creation")
+    use(wallet.customer, 40, at=NOON, asset=wallet.asset)
+    grants.void(grant=top_up.grant, at=NOON)
+
+    top_up = topups.fail(top_up=top_up, reason="Declined", at=NOON)
+
+    assert top_up.taken_back == 60
+    assert holds("receivable") == (40 if bought == "money" else 4)
+    assert verification.verify().disagreements == []
 
 
 def test_a_payment_that_fails_after_its_credit_expired_leaves_it_owed(wallet):
