@@ -1,4 +1,4 @@
-"""Decisions that set aside, at once: exactly as many as a limit has room for."""
+"""Decisions at once: exactly as many as a limit has room for, and what is approved is done once."""
 
 from collections import Counter
 from decimal import Decimal
@@ -16,6 +16,7 @@ from tests.billing.entitlements.asking import new_world
 from tests.billing.scene import START
 from tests.concurrency.at_once import at_once
 from tests.factories import NOON
+from wallets import approvals, shares
 from wallets.holds import checks
 from wallets.models import HoldPart
 
@@ -113,3 +114,43 @@ def test_a_shared_wallet_lets_exactly_as_many_through_as_fit(world, teams):
 
     assert set_aside() == 450
     assert disagreements() == []
+
+
+def test_a_share_of_a_wallet_lets_exactly_as_many_through_as_fit(world, teams):
+    world.scene.rate(world.scene.meters["llm"], 1)
+    catalogue.set_profile(customer=world.customer, settlement="credit_only")
+    wallet = factories.wallet(customer=world.customer, is_shared=True)
+    factories.grant(wallet=wallet, amount=10_000)
+    share = shares.give(
+        wallet=wallet, customer=teams[0], amount=Decimal(500), cadence="P1M", at=NOON
+    )
+
+    assert decided(world, teams[:1] * CALLERS) == {"allowed": FIT, "credit_exhausted": DENIED}
+
+    assert share.uses.get().held == set_aside() == 450
+    assert disagreements() == []
+
+
+def test_a_large_change_that_many_approve_at_once_is_done_once(settings):
+    settings.METERBOOK_APPROVAL_ABOVE = {"": Decimal(1)}
+    wallet = factories.wallet()
+    asked = {
+        "book": wallet.customer.book,
+        "operation": "grant",
+        "arguments": {"wallet": str(wallet.pk), "amount": "100"},
+        "key": "large",
+        "reason": "Agreed with sales",
+        "at": NOON,
+    }
+    waiting = approvals.submit(by="key:one", **asked).approval
+
+    at_once(
+        [
+            partial(approvals.approve, approval=waiting, by=f"key:{number}", at=NOON)
+            for number in range(6)
+        ]
+    )
+
+    assert wallet.grants.get().amount == 100
+    assert approvals.submit(by="key:one", **asked).approval is None
+    assert wallet.grants.count() == 1
