@@ -18,6 +18,8 @@ from wallets import watches
 from wallets.models import Alert, Wallet
 
 Kind = Alert.Kind
+MOST_DAYS: Final = 36_525  # a hundred years
+_OF_DAYS: Final = {Kind.EXPIRY, Kind.RUN_OUT}
 _MOST_EMAILS: Final = 20
 
 
@@ -108,6 +110,9 @@ def _check(kind: str, threshold: Decimal) -> None:
     inputs.choice("kind", kind, Kind.values)
     if exact(threshold) < ZERO or (not threshold and kind != Kind.BALANCE):
         remedy = "name a threshold above zero" + (", or zero" if kind == Kind.BALANCE else "")
+        raise InvalidInputError(field="threshold", value=threshold, remedy=remedy)
+    if kind in _OF_DAYS and threshold > MOST_DAYS:
+        remedy = f"name at most {MOST_DAYS} days"
         raise InvalidInputError(field="threshold", value=threshold, remedy=remedy)
 
 

@@ -13,7 +13,7 @@ from ledger.money import ZERO, text
 from wallets import forecast, funds
 from wallets.alerts import crossing
 from wallets.alerts.crossing import Crossing
-from wallets.alerts.defining import lock
+from wallets.alerts.defining import MOST_DAYS, lock
 from wallets.models import Alert, AlertFiring, Wallet
 from wallets.telling import tell
 
@@ -26,7 +26,7 @@ _EVENTS: Final = {
 }
 _CHUNK: Final = 500
 _HUNDREDTH: Final = timedelta(days=1) / 100
-_ENDLESS: Final = Decimal(36_525)  # days
+_ENDLESS: Final = Decimal(MOST_DAYS)
 
 
 def _balance(wallet: Wallet, at: datetime) -> Decimal | None:
@@ -143,7 +143,7 @@ def _fire(
 
 def _expiring(at: datetime) -> list[tuple[int, int, datetime]]:
     with connection.cursor() as cursor:
-        cursor.execute(_EXPIRING, {"at": at, "limit": _CHUNK})
+        cursor.execute(_EXPIRING, {"at": at, "limit": _CHUNK, "most": MOST_DAYS})
         return list(cursor.fetchall())
 
 
@@ -162,7 +162,8 @@ _EXPIRING: Final = """
     CROSS JOIN LATERAL (SELECT coalesce(k.now_at, %(at)s) AS now_at) n
     JOIN wallets_creditgrant g ON g.wallet_id = a.wallet_id AND g.voided_at IS NULL
          AND g.effective_at <= n.now_at AND g.expires_at > n.now_at
-         AND g.expires_at <= n.now_at + a.threshold::double precision * interval '1 day'
+         AND g.expires_at <=
+             n.now_at + least(a.threshold, %(most)s)::double precision * interval '1 day'
     JOIN ledger_balance b ON b.account_id = g.account_id AND b.credits > b.debits
     WHERE a.kind = 'expiry' AND a.ended_at IS NULL
       AND NOT EXISTS (

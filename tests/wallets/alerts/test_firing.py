@@ -162,6 +162,16 @@ def test_credit_about_to_expire_is_told_once_per_grant(wallet):
     assert told("grant.expiring")[0]["data"]["expires_at"] == (NOON + 10 * DAY).isoformat()
 
 
+def test_an_alert_of_all_time_keeps_nobody_from_being_told(wallet):
+    factories.grant(wallet=wallet, expires_at=NOON + 3 * DAY)
+    endless = alert(wallet, "expiry", 1)
+    Alert.objects.filter(pk=endless.pk).update(threshold=Decimal(10) ** 25)  # made before a bound
+    made = alert(wallet, "expiry", 7)
+
+    assert alerts.look_ahead(at=NOON) == 2
+    assert (len(fired(endless)), len(fired(made))) == (1, 1)
+
+
 def test_credit_that_was_used_before_it_expires_is_not_told(wallet):
     alert(wallet, "expiry", 14)
     factories.grant(wallet=wallet, amount=10, expires_at=NOON + DAY)

@@ -40,6 +40,7 @@ def test_an_alert_is_made_and_its_crossings_are_listed(api, wallet, alert):
         {"kind": "budget"},
         {"threshold": "-1"},
         {"kind": "usage", "threshold": "0"},
+        {"kind": "expiry", "threshold": "1000000000"},
         {"emails": ["nobody"]},
         {"key": ""},
     ],
