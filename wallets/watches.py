@@ -1,9 +1,10 @@
 """
 Wallets that somebody watches, by recharge rules or alerts: what moved has to be looked at again.
 
-Whoever moves a lot calls ``touch`` at the end of its transaction. ``touched_at`` is a version, not
-a time of the domain: who has looked clears it only if nothing has moved since it began, so that
-nothing is missed however many look at once, and who moves credit never waits for who looks.
+Whoever moves a lot or an overdraft calls ``touch`` at the end of its transaction. ``touched_at``
+is a version, not a time of the domain: who has looked clears it only if nothing has moved since it
+began, so that nothing is missed however many look at once, and who moves credit never waits for
+who looks.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ class Touched(NamedTuple):
 
 def touch(account_ids: Collection[int]) -> None:
     """
-    Have the watched wallets that these lots are of looked at, once the transaction commits.
+    Have the watched wallets looked at that these lots are of, once the transaction commits.
+
+    Or those whose customer's overdraft it is: what they have to spend is less by it. Accounts that
+    are neither are no matter.
 
     One statement; rows of watched wallets only, locked in order, after all balances.
     """
-    _touch(_BY_LOTS, account_ids)
+    _touch(_BY_ACCOUNTS, account_ids)
 
 
 def touching(lots: str) -> str:
@@ -77,7 +81,7 @@ def _touch(query: str, numbers: Collection[int]) -> None:
     if not numbers:
         return
     with connection.cursor() as cursor:
-        cursor.execute(query, [arrays.whole(numbers)])
+        cursor.execute(query, {"numbers": arrays.whole(numbers)})
         was_still = [row[0] for row in cursor.fetchall()]
     if any(was_still):  # otherwise who was told before has not looked yet
         hint()
@@ -93,7 +97,12 @@ _TOUCH: Final = """
     WHERE w.wallet_id = k.wallet_id
     RETURNING k.was_still
 """
-_BY_LOTS: Final = _TOUCH.format(
-    wallets="IN (SELECT wallet_id FROM wallets_creditgrant WHERE account_id = ANY(%s::bigint[]))"
+_BY_ACCOUNTS: Final = _TOUCH.format(
+    wallets="""IN (
+            SELECT wallet_id FROM wallets_creditgrant WHERE account_id = ANY(%(numbers)s::bigint[])
+            UNION ALL
+            SELECT o.id FROM ledger_account a
+            JOIN wallets_wallet o ON o.customer_id = a.customer_id AND o.asset_id = a.asset_id
+            WHERE a.id = ANY(%(numbers)s::bigint[]) AND a.purpose = 'overdraft')"""
 )
-_BY_WALLETS: Final = _TOUCH.format(wallets="= ANY(%s::bigint[])")
+_BY_WALLETS: Final = _TOUCH.format(wallets="= ANY(%(numbers)s::bigint[])")

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing import catalogue
 from tests import factories
 from tests.billing.scene import event, new_scene
 from wallets.models import CreditGrant, Watch
@@ -44,6 +45,18 @@ def test_usage_that_credit_does_not_pay_touches_nothing(scene):
     scene.send(event(4))
 
     assert not is_touched(spent)
+
+
+def test_usage_that_nothing_pays_touches_the_wallets_that_will(scene):
+    catalogue.set_profile(customer=scene.customer, settlement="credit_only")
+    empty = Watch.objects.create(
+        wallet=factories.wallet(customer=scene.customer, asset=scene.dollars)
+    )
+    other = Watch.objects.create(wallet=factories.wallet(asset=scene.dollars))
+
+    scene.send(event(4))
+
+    assert (is_touched(empty), is_touched(other)) == (True, False)
 
 
 def test_a_correction_touches_the_wallets_it_gives_back_to(scene):
