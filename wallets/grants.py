@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.db import transaction
 
@@ -21,6 +22,7 @@ from wallets.models import CreditGrant, Wallet
 from wallets.telling import tell
 
 Funding = CreditGrant.Funding
+_LIMITS: Final = "entitlement:"  # how keys of wallets begin that hold limits
 
 
 def open_wallet(
@@ -42,10 +44,13 @@ def open_wallet(
     ``origin`` says whose limit it is, if it is no money: "entitlement:<number>".
 
     Raises:
-        InvalidInputError: no such policy.
+        InvalidInputError: no such policy, or a key that only wallets of limits have.
         IdempotencyConflictError: the key stands for a wallet in another asset, or shared otherwise.
     """
     inputs.choice("after_expiry", after_expiry, Wallet.AfterExpiry.values)
+    if not origin and key.startswith(_LIMITS):
+        remedy = f"begin it otherwise than {_LIMITS}"
+        raise InvalidInputError(field="key", value=key, remedy=remedy)
     wallet, _ = Wallet.objects.get_or_create(
         customer=customer,
         key=key,

@@ -39,6 +39,7 @@ def test_a_wallet_is_opened_once(api, customer):
         ({"asset": "GOLD"}, (404, "not_found")),
         ({"customer": "nobody"}, (404, "not_found")),
         ({"key": " main"}, (400, "invalid_input")),
+        ({"key": "entitlement:7"}, (400, "invalid_input")),
         ({"balance": "1000000"}, (400, "invalid_input")),
     ],
 )
