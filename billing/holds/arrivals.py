@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from billing.metering.facts import Fact
 from billing.models import EventKey, UnattributedEvent, UsageBatch, UsageEvent
+from ledger.errors import InvalidInputError
 from ledger.ids import asset_of, head_of, is_house
 from ledger.models import Entry
 from ledger.money import ZERO, add, subtract
@@ -15,11 +16,16 @@ from wallets.holds import Arrived
 from wallets.holds.captures import Name
 
 
-def paid_in(*, book_id: int, asset_id: int) -> Arrived:
-    """Return the function that says which events have come, and what each has cost in an asset."""
+def paid_in(*, book_id: int, customer_id: int, asset_id: int) -> Arrived:
+    """
+    Return the function that says which events have come, and what each has cost in an asset.
+
+    It raises InvalidInputError for usage that is not the customer's.
+    """
 
     def arrived(names: Collection[Name]) -> Mapping[Name, Decimal]:
         events = recorded(book_id, names)
+        _check_owner(events, customer_id)
         paid = paid_for(set(events.values()), asset_id)
         return {name: paid[event_id] for name, event_id in events.items()}
 
@@ -41,6 +47,17 @@ def recorded(book_id: int, names: Collection[Name]) -> dict[Name, int]:
     return {
         name: became[event_id] or event_id for name, event_id in found.items() if event_id in became
     }
+
+
+def _check_owner(events: Mapping[Name, int], customer_id: int) -> None:
+    if not events:
+        return
+    others = UsageEvent.objects.filter(pk__in=events.values()).exclude(customer_id=customer_id)
+    strange = set(others.values_list("pk", flat=True))
+    for name, event_id in sorted(events.items()):
+        if event_id in strange:
+            remedy = "name usage of the hold's own customer"
+            raise InvalidInputError(field="events", value="/".join(name), remedy=remedy)
 
 
 def _key(book_id: int, name: Name) -> str:

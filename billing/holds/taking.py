@@ -19,7 +19,9 @@ def capture(*, hold: Hold, claim: Claim, at: datetime) -> Capture:
     """
     if not claim.events:
         return holds.capture(hold=hold, claim=claim, at=at, recorded=_count)
-    arrived = arrivals.paid_in(book_id=hold.book_id, asset_id=hold.asset_id)
+    arrived = arrivals.paid_in(
+        book_id=hold.book_id, customer_id=hold.customer_id, asset_id=hold.asset_id
+    )
     return holds.capture(hold=hold, claim=claim, at=at, arrived=arrived)
 
 

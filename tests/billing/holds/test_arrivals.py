@@ -9,6 +9,7 @@ from billing.holds import arrivals
 from billing.metering import corrections, snapshot
 from billing.models import Subject, UsageEvent
 from ledger import verification
+from ledger.errors import InvalidInputError
 from tests import factories
 from tests.billing.holds.callers import world
 from tests.wallets.holds.setting_aside import capture, hold, standing_on
@@ -40,7 +41,9 @@ def spent(customer):
 
 
 def paid(customer):
-    return arrivals.paid_in(book_id=customer.book_id, asset_id=factories.asset().pk)
+    return arrivals.paid_in(
+        book_id=customer.book_id, customer_id=customer.pk, asset_id=factories.asset().pk
+    )
 
 
 def take(customer, amount, *events, reserved=5):
@@ -119,3 +122,17 @@ def test_nothing_recorded_takes_one_query(customer, django_assert_num_queries):
 
     with django_assert_num_queries(1):
         assert arrived([(NAME, "e1"), (NAME, "e2")]) == {}
+
+
+def test_usage_of_another_customer_is_refused(caller, customer):
+    caller.send({"e1": Decimal("1.50")})
+    other = factories.customer(book=customer.book)
+    wallet = factories.wallet(customer=other)
+    factories.grant(wallet=wallet, amount=Decimal(10))
+
+    before = spent(customer)
+
+    with pytest.raises(InvalidInputError, match="the hold's own customer"):
+        take(other, 2, "e1")
+
+    assert spent(customer) == before
