@@ -14,12 +14,15 @@ from ledger.moves import Move, Posting
 
 # What these record stands elsewhere as well, and a mirror image here would leave that behind: a
 # meter's running value (void or amend the event), the end of a grant or of its lot (grant anew),
-# what a reversal was for (post it again).
-NEVER_REVERSED: Final = frozenset({"usage", "correction", "expiry", "void", "reversal"})
+# what a capture holds ready for usage to come (that could not be recorded any more), what a top-up
+# sold and is owed for (refund it, or let it fail), what a reversal was for (post it again).
+NEVER_REVERSED: Final = frozenset(
+    {"usage", "correction", "expiry", "void", "capture", "topup", "reversal"}
+)
 
 
 class ReversalRefusedError(InvariantError):
-    """Usage is corrected by its events; what ended a grant, and a reversal itself, are final."""
+    """Usage is corrected by its events, a top-up refunded; what else this records is final."""
 
     code = "reversal_refused"
 
@@ -70,7 +73,8 @@ def reverse(
     ``amounts`` (entry id → how much of it) makes it partial; what is not named stays.
 
     Raises:
-        ReversalRefusedError: it records usage or its correction, the end of a grant, a reversal.
+        ReversalRefusedError: it records usage or its correction, the end of a grant, a capture, a
+            top-up, a reversal.
         AlreadyReversedError: it has been reversed before, in whole or in part.
         ReversalExceedsError: an amount is more than its entry's, or names an entry of another.
         EmptyTransactionError: nothing would be reversed.
