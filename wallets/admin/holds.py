@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from ledger.admin import transactions
 from ledger.admin.base import BookFilter, Listing, cause_of
 from ledger.admin.display import NOTHING, amount, badge, instant, link
 from ledger.admin.fields import ReasonField
@@ -192,3 +193,6 @@ def _captures(hold: Hold) -> Table:
         rows=rows,
         empty="Nothing was captured.",
     )  # fmt: skip
+
+
+transactions.register_corrected("capture", "It is final: give back what was too much as a grant.")

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from ledger.admin import transactions
 from ledger.admin.base import BookFilter, Listing, cause_of
 from ledger.admin.display import NOTHING, amount, badge, instant, link
 from ledger.admin.fields import AssetField
@@ -236,3 +237,6 @@ class TopUpAdmin(Listing):
     @admin.display(description="failed or refunded")
     def closed(self, row: TopUp) -> SafeString:
         return instant(row.closed_at)
+
+
+transactions.register_corrected("topup", "Refund the top-up, or let it fail.")
