@@ -23,7 +23,7 @@ from ledger import inputs, limits
 from ledger.errors import AlreadyExistsError, InvalidInputError, PrecisionError
 from ledger.integrity import taken
 from ledger.models import Asset, Book, Customer
-from ledger.money import ZERO, exact, text
+from ledger.money import ZERO, exact, negate, text
 
 _DIMENSION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _MOST_DIMENSIONS: Final = 20
@@ -265,7 +265,7 @@ def set_profile(
                 "credit_limit": credit_limit,
             },
         )
-        floor = None if credit_limit is None else -credit_limit
+        floor = None if credit_limit is None else negate(credit_limit)
         limits.set_floor(customer=customer, purpose="unbilled", floor=floor)
     return profile
 

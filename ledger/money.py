@@ -2,14 +2,15 @@
 Exact amounts: nothing finer than twelve places is kept, nothing is rounded by accident (pure).
 
 Python's own decimal context holds 28 digits and rounds silently; an amount here may have
-38. So arithmetic on amounts goes through ``WIDE`` (``add``, ``subtract``, ``multiply``),
-or happens inside ``with exactly():``, and a result that would need rounding is refused.
+38. So arithmetic on amounts, a mere sign among it, goes through ``WIDE`` (``add``, ``subtract``,
+``multiply``, ``negate``, ``absolute``, ``total``), or happens inside ``with exactly():``, and a
+result that would need rounding is refused.
 
 Rounding is a decision, taken once where an amount leaves for the world:
 ``round_half_away`` for one amount, ``split`` for shares that must sum to a whole.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from decimal import (
     ROUND_DOWN,
@@ -25,7 +26,7 @@ from decimal import (
     Overflow,
     localcontext,
 )
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import lcm
 from typing import Final
 
@@ -50,6 +51,18 @@ _QUANTA: Final = tuple(Decimal(1).scaleb(-places) for places in range(MAX_DIGITS
 
 add: Final[Callable[[Decimal, Decimal], Decimal]] = WIDE.add
 subtract: Final[Callable[[Decimal, Decimal], Decimal]] = WIDE.subtract
+negate: Final[Callable[[Decimal], Decimal]] = WIDE.minus
+absolute: Final[Callable[[Decimal], Decimal]] = WIDE.abs
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """
+    Add amounts up.
+
+    >>> total([Decimal("99999999999999999999999999"), Decimal("0.123456789012")])
+    Decimal('99999999999999999999999999.123456789012')
+    """
+    return reduce(add, amounts, ZERO)
 
 
 def exactly() -> AbstractContextManager[Context]:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from ledger import bulk
 from ledger.models import Account
-from ledger.money import ZERO, subtract, text
+from ledger.money import ZERO, negate, subtract, text
 from ledger.moves import Move, Posting
 from wallets.burn_order import in_order
 from wallets.burndown import Lot, allocate, give_back
@@ -159,7 +159,7 @@ def _settle(account: Account, at: datetime) -> bool:
         moves = [Move(debit=lot, credit=account.pk, amount=amount) for lot, amount in takes]
         key = f"cover:{account.pk}:{text(mine.credits)}"
     else:
-        returned = give_back(_covered(account.pk), -owed)
+        returned = give_back(_covered(account.pk), negate(owed))
         moves = [Move(debit=account.pk, credit=lot, amount=amount) for lot, amount in returned]
         key = f"uncover:{account.pk}:{text(mine.debits)}"
     if not moves:

@@ -24,7 +24,7 @@ from billing.charging.posting import Line, Slip, Sources
 from billing.charging.running import runs_of
 from billing.cycles import cycles_of, round_share
 from billing.models import Charge, Coupon, CouponRedemption, PlanRateCard, Subscription
-from ledger.money import ZERO, add, subtract, text
+from ledger.money import ZERO, add, negate, subtract, text, total
 from ledger.periods import Period
 
 _COUNTED = (Charge.Kind.FLAT, Charge.Kind.MINIMUM)
@@ -96,14 +96,14 @@ def _compare(
     paid = [base.source for base in bases] + [charges[k] for k in keys.values() if k in charges]
     for redemption in redeemed:
         mine = [base for base in bases if _is_for(redemption.coupon, base)]
-        taken_off = sum(_discounts(redemption, subscription, agreement, cycle, mine), ZERO)
+        taken_off = total(_discounts(redemption, subscription, agreement, cycle, mine))
         charge = charges.get(keys[redemption.pk])
         if charge is None and not taken_off:
             continue
         if charge is None:
             charge = _charge(subscription, redemption, cycle, keys[redemption.pk])
             paid.append(charge)
-        if change := subtract(-taken_off, charge.posted):
+        if change := subtract(negate(taken_off), charge.posted):
             slip.lines.append(
                 Line(
                     charge=charge,
@@ -173,15 +173,15 @@ def _discounts(
     coupon = redemption.coupon
     if not _applies(redemption, agreement, cycle):
         return []
-    total = max(ZERO, sum((base.amount for base in mine), ZERO))
+    whole = max(ZERO, total(base.amount for base in mine))
     if coupon.percentage is not None:
         share = Fraction(coupon.percentage) / 100
-        off = round_share(total, share, agreement.exponent)
+        off = round_share(whole, share, agreement.exponent)
     elif coupon.asset_id == subscription.asset_id:
         off = coupon.amount or ZERO
     else:
         return []
-    return list(_taken_off(mine, min(off, total)))
+    return list(_taken_off(mine, min(off, whole)))
 
 
 def _is_for(coupon: Coupon, base: Base) -> bool:

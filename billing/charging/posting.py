@@ -23,7 +23,7 @@ from billing.metering.takings import Part, Takings
 from billing.models import Charge, ChargeChange
 from ledger import bulk, chart
 from ledger.chart import Spec
-from ledger.money import ZERO, add
+from ledger.money import ZERO, absolute, add, negate
 from ledger.moves import Move, Posting
 from wallets import watches
 from wallets.burn_order import version_of
@@ -222,12 +222,12 @@ def _settle(
 
 def _given_back(line: Line, payer: Payer, takings: Takings) -> list[Part]:
     if line.sources is None:
-        return payer.give_back(-line.amount, takings)
-    parts, rest = line.sources.refund(-line.amount)
+        return payer.give_back(negate(line.amount), takings)
+    parts, rest = line.sources.refund(negate(line.amount))
     if rest:
         parts.append((payer.unbilled_id, rest))
     for account_id, part in parts:
-        takings.push(account_id, -part)
+        takings.push(account_id, negate(part))
         payer.restore(account_id, part)
     return parts
 
@@ -246,7 +246,7 @@ def _start(
         for account_id, part in payer.pay(start.amount, at, start.feature, takings, is_credit_only):
             moves[at].append(Move(account_id, house, part, at))
     else:
-        for account_id, part in payer.give_back(-start.amount, takings):
+        for account_id, part in payer.give_back(negate(start.amount), takings):
             moves[at].append(Move(house, account_id, part, at))
     start.accrual.amount = add(start.accrual.amount, start.amount)
 
@@ -259,7 +259,7 @@ def _earn(earning: Earning, accounts: _Accounts, moves: _Moves) -> None:
     )
     charge.earned = add(charge.earned, earning.amount)
     debit, credit = (deferred, revenue) if earning.amount > ZERO else (revenue, deferred)
-    moves[at].append(Move(debit, credit, abs(earning.amount), at, charge.pk))
+    moves[at].append(Move(debit, credit, absolute(earning.amount), at, charge.pk))
 
 
 def _post(owner: Owner, moves: _Moves, purse: Purse | None) -> dict[datetime, int]:

@@ -14,7 +14,7 @@ from billing.metering.series_accounts import open_burned
 from billing.metering.snapshot import Snapshot
 from billing.metering.takings import Part
 from billing.metering.units import Burner, Sold, Usage, features_of
-from ledger.money import subtract
+from ledger.money import absolute, subtract
 from ledger.moves import Move
 
 Metered = tuple[int, int]  # a customer, and a meter
@@ -66,7 +66,7 @@ def moves(
     """
     event_id, at, _, measure, of, _ = item
     before = subtract(of.accrual.running.value, change)
-    usage = Usage(abs(change), measure.labels, at, of.feature_key, before)
+    usage = Usage(absolute(change), measure.labels, at, of.feature_key, before)
     if change > 0:
         for account_id, part in burner.burn(usage, of.accrual.units):
             yield Move(account_id, burner.burned_id, part, at, event_id)

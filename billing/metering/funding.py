@@ -21,7 +21,7 @@ from billing.metering.units import Allowance, allowances_of
 from ledger import bulk, chart, limits
 from ledger.bulk import Funds
 from ledger.chart import Spec
-from ledger.money import ZERO, add, subtract
+from ledger.money import ZERO, add, negate, subtract, total
 from ledger.moves import Move
 from wallets import burndown, funding
 from wallets.burndown import Cap, Lot
@@ -117,16 +117,16 @@ class Payer:
             for account_id, part in burndown.give_back(own, amount)
             if (found := takings.remove(account_id, part))
         ]
-        rest = subtract(amount, sum((part for _, part in parts), ZERO))
+        rest = subtract(amount, total(part for _, part in parts))
         popped, rest = takings.pop(rest)
         parts += popped
         if rest:
-            takings.push(self.unbilled_id, -rest)
+            takings.push(self.unbilled_id, negate(rest))
             parts.append((self.unbilled_id, rest))
         for account_id, part in parts:
             self.restore(account_id, part)
             if at is not None:
-                self._count(account_id, -part, at)
+                self._count(account_id, negate(part), at)
         return parts
 
     def _count(self, account_id: int, amount: Decimal, at: datetime) -> None:
@@ -239,7 +239,7 @@ def open_purse(
         )
     limits.bound(
         {
-            unbilled_id: -limit
+            unbilled_id: negate(limit)
             for (customer_id, _), (unbilled_id, _) in owing.items()
             if (limit := terms[customer_id].credit_limit) is not None
             and funds[unbilled_id].floor is None

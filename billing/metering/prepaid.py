@@ -19,7 +19,7 @@ from billing.metering.measuring import Measured
 from billing.metering.takings import Part
 from ledger import bulk
 from ledger.ids import asset_of
-from ledger.money import subtract
+from ledger.money import negate, subtract
 from ledger.moves import Move
 from wallets.caps import Caps, wallets_of
 from wallets.holds import captures
@@ -67,7 +67,9 @@ class Prepaid:
             self.back.append(Move(one.account_id, account_id, part, since, event_id))
             cap = caps.get(self.wallets.get(account_id, 0))
             if cap is not None and one.transaction_id > cap.since_id:
-                cap.take(-part, one.created_at)  # what usage takes instead is counted with it
+                cap.take(
+                    negate(part), one.created_at
+                )  # what usage takes instead is counted with it
 
     def bind(self, caps: Caps) -> None:
         """Give back to shares what captures took of them. One query if anybody has a share."""

@@ -47,7 +47,7 @@ from ledger import bulk
 from ledger.errors import PrecisionError
 from ledger.ids import is_house
 from ledger.models import Book
-from ledger.money import ZERO, add, subtract
+from ledger.money import ZERO, add, negate, subtract
 from ledger.moves import Move, Posting
 from ledger.periods import month_of
 from wallets import watches
@@ -390,11 +390,11 @@ def _settle(item: Item, due: Decimal, work: Work) -> None:
             of.moves.append(Move(account_id, revenue_id, part, at, event_id))
         return
     own = work.own.get((event_id, revenue_id), ())
-    for account_id, part in payer.give_back(-due, takings, own, at):
+    for account_id, part in payer.give_back(negate(due), takings, own, at):
         of.moves.append(Move(revenue_id, account_id, part, at, event_id))
 
 
 def _directed(debit: int, credit: int, change: Decimal, at: datetime, event_id: int) -> Move:
     if change > 0:
         return Move(debit, credit, change, at, event_id)
-    return Move(credit, debit, -change, at, event_id)
+    return Move(credit, debit, negate(change), at, event_id)

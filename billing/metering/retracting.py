@@ -29,7 +29,7 @@ from billing.rating.free_events import EventState
 from billing.rating.match import Cost, Unpriced
 from ledger.ids import head_of, is_house
 from ledger.models import Entry
-from ledger.money import ZERO
+from ledger.money import ZERO, negate, total
 from ledger.periods import month_of
 
 
@@ -96,11 +96,11 @@ def take_back(item: Item, event: UsageEvent, paid: Paid, work: Work) -> None:
     change = _retract(item, event)
     posted = _posted(item, paid) if of.meter.adds_up else []
     if of.events is not None:
-        _forget(item, event, sum((owed for _, owed in posted), ZERO) if posted else None)
+        _forget(item, event, total(owed for _, owed in posted) if posted else None)
     if change or of.is_due_anyway:
         recording.charge(item, change, work)
     for accounts, owed in posted:
-        recording.owe(item, -owed, accounts)
+        recording.owe(item, negate(owed), accounts)
     if type(cost) is Cost and (owed := cost.of(change) or ZERO):
         recording.owe(item, owed, work.cost_accounts[cost.supply])
 
@@ -166,7 +166,7 @@ def _posted(item: Item, paid: Paid) -> list[tuple[tuple[int, int], Decimal]]:
     """Return what a reading's cost was, with the accounts of cost and of what is owed."""
     is_refund = item.measure.value < ZERO
     return [
-        ((credit, debit), -amount) if is_refund else ((debit, credit), amount)
+        ((credit, debit), negate(amount)) if is_refund else ((debit, credit), amount)
         for debit, credit, amount in paid.costs.get(item.of.accounts.metered_id, ())
     ]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from ledger.money import ZERO, add, subtract, text
+from ledger.money import ZERO, add, negate, subtract, text
 
 Part = tuple[int, Decimal]
 _SEPARATOR: Final = ","
@@ -97,12 +97,14 @@ class Takings:
     @property
     def owing(self) -> Decimal:
         """Return how much was given back that nothing has come for yet."""
-        return -self._top[1] if self._top is not None and self._top[1] < ZERO else ZERO
+        return negate(self._top[1]) if self._top is not None and self._top[1] < ZERO else ZERO
 
     def owed_to(self, account_id: int) -> Decimal:
         """Return how much an account gave back that nothing has come for yet."""
         top = self._top
-        return -top[1] if top is not None and top[0] == account_id and top[1] < ZERO else ZERO
+        return (
+            negate(top[1]) if top is not None and top[0] == account_id and top[1] < ZERO else ZERO
+        )
 
     def _read(self) -> list[Part]:
         return [_part(written) for written in str(self).split(_SEPARATOR) if written]

@@ -25,7 +25,7 @@ from billing.rating import filters
 from billing.rating.filters import Filter, Labels
 from ledger import chart
 from ledger.chart import Spec
-from ledger.money import ZERO, add, subtract
+from ledger.money import ZERO, add, negate, subtract
 from wallets import burndown
 from wallets.burndown import Lot
 
@@ -142,7 +142,7 @@ class Burner:
             takings = _stack(stacks, name, usage)
             popped[name], rest = _popped(takings, usage.change, own)
             if rest:
-                takings.push(NOBODY, -rest)
+                takings.push(NOBODY, negate(rest))
         if len(counting) > 1:
             bought = max(_sum(part for part in one if not part[0]) for one in popped.values())
             popped[_PACKS], _ = _popped(_stack(stacks, _PACKS, usage), bought, own)

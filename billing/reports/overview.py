@@ -15,7 +15,7 @@ from typing import Final
 from billing.reports.margins import MarginRow, margins
 from ledger import balances
 from ledger.models import Account, Book
-from ledger.money import ZERO
+from ledger.money import ZERO, negate
 from wallets import summary
 from wallets.models import Wallet
 from wallets.summary import Figures
@@ -103,12 +103,12 @@ def postpaid(*, book: Book) -> list[PostpaidRow]:
 
 
 def _postpaid(customer: str, asset: str, held: dict[str, balances.AccountBalance]) -> PostpaidRow:
-    owed = {purpose: -balance.settled for purpose, balance in held.items()}
+    owed = {purpose: negate(balance.settled) for purpose, balance in held.items()}
     floor = held[_UNBILLED].floor if _UNBILLED in held else None
     return PostpaidRow(
         customer=customer,
         asset=asset,
         unbilled=owed.get(_UNBILLED, ZERO),
-        credit_limit=None if floor is None else -floor,
+        credit_limit=None if floor is None else negate(floor),
         overdraft=owed.get(_OVERDRAFT, ZERO),
     )

@@ -33,7 +33,7 @@ def is_needed(*, asset: Asset, amount: Decimal) -> bool:
     """Say whether so much of an asset needs a second person."""
     bounds: Mapping[str, Decimal] = settings.METERBOOK_APPROVAL_ABOVE
     bound = bounds.get(asset.code, bounds.get(""))
-    return bound is not None and abs(amount) > bound
+    return bound is not None and amount.copy_abs() > bound
 
 
 def submit(
@@ -111,7 +111,7 @@ def _asked(
     return Approval.objects.create(
         book=book,
         asset=order.asset,
-        amount=abs(order.amount),
+        amount=order.amount.copy_abs(),
         reason=inputs.name("reason", reason, longest=500),
         asked_by=by if isinstance(by, User) else None,
         asker=_caller(by),

@@ -19,7 +19,7 @@ from decimal import Decimal
 from ledger import chart, limits
 from ledger.bulk import Funds
 from ledger.chart import Spec
-from ledger.money import ZERO, add, subtract
+from ledger.money import ZERO, add, negate, subtract
 from wallets import funding
 from wallets.burndown import Cap, Lot, allocate
 from wallets.caps import Place, caps_of, open_uses
@@ -88,7 +88,7 @@ class Survey:
             unbilled = funds[one.unbilled_id]
             room = unbilled.available
             if unbilled.floor is None and one.credit.limit is not None:
-                unbounded[one.unbilled_id] = -one.credit.limit
+                unbounded[one.unbilled_id] = negate(one.credit.limit)
                 room = add(subtract(unbilled.settled, unbilled.held), one.credit.limit)
             if not one.credit.may_owe:
                 room = ZERO

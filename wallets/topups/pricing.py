@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ledger.errors import InvalidInputError
 from ledger.models import Asset
-from ledger.money import ONE, ZERO, exact, iso_exponent, multiply, round_half_away
+from ledger.money import ONE, WIDE, ZERO, exact, iso_exponent, multiply, round_half_away
 from wallets.issuing import COST_SCALE
 from wallets.models import CreditPrice, Wallet
 
@@ -25,7 +25,7 @@ class Price(NamedTuple):
         if self.currency.code != base_currency:
             return None
         units = round(Fraction(self.amount) / Fraction(credit) * 10**COST_SCALE)
-        return Decimal(units).scaleb(-COST_SCALE)
+        return Decimal(units).scaleb(-COST_SCALE, WIDE)
 
 
 def places_of(asset: Asset) -> int:

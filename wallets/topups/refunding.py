@@ -9,7 +9,7 @@ from fractions import Fraction
 from django.db import transaction
 
 from ledger import bulk, inputs
-from ledger.money import ZERO, floor_to
+from ledger.money import WIDE, ZERO, floor_to
 from wallets import adjustments, summary
 from wallets.errors import GrantClosedError, NothingUnusedError, TopUpStateError
 from wallets.holds import parts
@@ -100,4 +100,4 @@ def _share(top_up: TopUp, unused: Decimal) -> Decimal:
     """Return the money for a part of the credit, rounded to what can be paid."""
     places = places_of(top_up.currency)
     share = Fraction(top_up.price) * Fraction(unused) / Fraction(top_up.amount)
-    return Decimal(round(share * 10**places)).scaleb(-places)
+    return Decimal(round(share * 10**places)).scaleb(-places, WIDE)
