@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +22,7 @@ from wallets.api.serializers_topups import ReasonGivenIn
 from wallets.models import Approval
 
 _TAG = "Approvals"
+_DECIDE = "wallets.decide_approval"
 _READ = {"GET": "finance", "HEAD": "finance"}
 _WHOLE = frozenset({"GET", "HEAD", "POST"})
 
@@ -105,7 +107,7 @@ class ApprovalApprove(Resource):
     @once()
     def post(self, request: Request, approval: str) -> Response:
         found = lookups.by_id(_rows(self), approval, "approval")
-        done = approvals.approve(approval=found, by=_by(self), at=self.now)
+        done = approvals.approve(approval=found, by=_decider(self), at=self.now)
         return self.answer(s.CreditApprovalOut, _rows(self).get(pk=done.pk))
 
 
@@ -127,12 +129,20 @@ class ApprovalRefuse(Resource):
     def post(self, request: Request, approval: str) -> Response:
         found = lookups.by_id(_rows(self), approval, "approval")
         reason = self.body(ReasonGivenIn)["reason"]
-        done = approvals.refuse(approval=found, by=_by(self), reason=reason, at=self.now)
+        done = approvals.refuse(approval=found, by=_decider(self), reason=reason, at=self.now)
         return self.answer(s.CreditApprovalOut, _rows(self).get(pk=done.pk))
 
 
 def _rows(view: Resource) -> QuerySet[Approval]:
     return Approval.objects.filter(book=view.caller.book).select_related("asset")
+
+
+def _decider(view: Resource) -> User | str:
+    """Return who decides; a person needs the right that the admin asks for, too."""
+    by = _by(view)
+    if isinstance(by, User) and not by.has_perm(_DECIDE):
+        raise PermissionDenied(f"This needs the permission {_DECIDE}.", code="permission_missing")
+    return by
 
 
 def _by(view: Resource) -> User | str:

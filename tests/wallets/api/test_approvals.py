@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.utils.timezone import now
 
 from tests import factories
@@ -171,6 +172,21 @@ def test_approvals_are_listed_by_state_for_finance_of_the_whole_book(api, other,
     assert code(approve(bound, second))[0] == 404
     assert code(Api(book, scopes=["read"]).get("approvals"))[0] == 403
     assert code(Api(factories.book()).get(f"approvals/{second}"))[0] == 404
+
+
+def test_a_person_decides_with_the_right_that_is_for_it(client, api, wallet):
+    waiting = asked(grant(api, wallet))
+    path = f"/api/v1/approvals/{waiting}/approve"
+
+    for rights, status in (
+        (["add_transaction"], 403),
+        (["add_transaction", "decide_approval"], 200),
+    ):
+        user = User.objects.create_user(factories.name("person"), is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+        client.force_login(user)
+        assert client.post(path, "{}", content_type="application/json").status_code == status
+    assert has(wallet) == Decimal(MUCH)
 
 
 def test_nothing_waits_where_no_bound_is_set(api, settings, wallet):
