@@ -133,13 +133,18 @@ def _reserve(order: Order, case: Case) -> Hold:
     try:
         return holds.reserve(order).hold
     except IntegrityError as error:
-        cause = error.__cause__
-        if not isinstance(cause, psycopg.Error) or cause.diag.constraint_name != _REACHED:
+        if not is_budget_reached(error):
             raise
     # Others have come to the budget's end in the meantime.
     needs_leave = any(one.budget.action == "approve" for one in case.limits)
     reason = Reason.APPROVAL_NEEDED if needs_leave else Reason.BUDGET_REACHED
     return holds.reserve(replace(order, refused_for=reason.value, budget_ids=())).hold
+
+
+def is_budget_reached(error: IntegrityError) -> bool:
+    """Say whether the database refused to hold more than a budget has."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and cause.diag.constraint_name == _REACHED
 
 
 def _reason(hold: Hold, at: datetime) -> Reason:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import holds as hot
 from billing.api import serializers_holds as s
+from billing.entitlements.reserving import is_budget_reached
 from billing.holds import asking
 from ledger.api import lookups, pages
 from ledger.api.fields import listing
@@ -77,6 +83,24 @@ class OneHold(Resource):
         return Response(hot.shown(found, hot.time_of(found, self.now)))
 
 
+class BudgetReached(exceptions.APIException):
+    """A budget has not so much left."""
+
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_detail = "A budget is reached."
+    default_code = "budget_reached"
+
+
+@contextmanager
+def _within_budgets() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if not is_budget_reached(error):
+            raise
+        raise BudgetReached from None
+
+
 class HoldExtension(Resource):
     """POST /holds/{hold}/extend"""
 
@@ -97,7 +121,7 @@ class HoldExtension(Resource):
         credit = asking.credit_of(book_id=found.book_id, customer_id=found.customer_id)
         wanted = self.body(s.ExtendIn)
         expires_in = hot.seconds(wanted["expires_in"]) if "expires_in" in wanted else None
-        with hot.discreet(self.caller):
+        with hot.discreet(self.caller), _within_budgets():
             longer = holds.extend(
                 hold=found,
                 at=at,

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 
 from billing import catalogue
 from billing.budgets import defining
@@ -11,6 +12,7 @@ from billing.entitlements.check import Answer, Reserve
 from billing.holds import taking
 from billing.models import Budget, BudgetUse
 from ledger.errors import IdempotencyConflictError, InvalidInputError
+from tests.api import Api, code
 from tests.billing.entitlements.asking import World, left
 from tests.billing.scene import DAY, HOUR
 from tests.factories import NOON
@@ -125,6 +127,19 @@ def test_a_hold_counts_in_budgets_until_it_is_over(prepaid: World) -> None:
     holds.release(hold=hold, at=NOON)
     assert held(budget) == 0
     assert reserve(prepaid, 21, "third").is_allowed
+
+
+def test_an_extension_says_that_a_budget_is_reached(prepaid: World) -> None:
+    budget = a_budget(prepaid, 80)
+    hold = reserve(prepaid, 60).hold
+    assert hold is not None
+
+    with time_machine.travel(NOON, tick=False):
+        path = f"holds/{hold.pk}/extend"
+        refused = Api(prepaid.scene.book).post(path, {"amount": "20.01"}, once="e1")
+
+    assert code(refused) == (429, "budget_reached")
+    assert held(budget) == 60
 
 
 def test_what_is_captured_is_no_longer_held_of_budgets(prepaid: World) -> None:
