@@ -12,11 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from io import BytesIO
+from math import inf
+from threading import local
 from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections, reset_queries
+from django.db import close_old_connections, connection, reset_queries
 from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 
@@ -30,6 +32,7 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+TRUSTED: Final = 1.0  # seconds that a connection is used again without a look at it
 LONGEST: Final = 65_536  # bytes of a body; longer ones take the other way
 
 
@@ -72,15 +75,20 @@ class _Answering:
     def __init__(self, call: Call[Any, Any]) -> None:
         self._call = call
         self._security = SecurityMiddleware(lambda _: HttpResponse())
+        self._thread = local()
 
     def __call__(self, arrived: Sequence[_Arrived]) -> list[HttpResponse]:
         """Answer all of them."""
         close_old_connections()
         reset_queries()
+        if time.monotonic() - getattr(self._thread, "used_at", -inf) < TRUSTED:
+            known: Any = connection
+            known.health_check_done = True  # it need not be asked whether it still lives
         try:
             return self._answer(arrived)
         finally:
             close_old_connections()
+            self._thread.used_at = time.monotonic()
 
     def _answer(self, arrived: Sequence[_Arrived]) -> list[HttpResponse]:
         refusals = [self._refusal(one.request) for one in arrived]

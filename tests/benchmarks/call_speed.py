@@ -25,7 +25,7 @@ from tests.benchmarks.table import Line, rate
 CONNECTIONS: Final = 50
 TURNS: Final = 5
 PREPAID: Final = [f"c{number}" for number in range(0, CUSTOMERS, 2)]
-PACE: Final = 1000  # calls a second, for who does not call as fast as it can
+PACE: Final = 500  # calls a second, for who does not call as fast as it can
 
 
 class Asked(NamedTuple):
