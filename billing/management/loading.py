@@ -20,14 +20,14 @@ from typing import Any, Final
 from django.db import connections
 from django.utils.timezone import now  # noqa: TID251 - a part of the commands
 
-from billing.metering import ingest
+from billing.metering import ingest, pace
 from billing.metering.facts import Outcome, Row
 from billing.metering.files import Record, chunks, shard
 from billing.metering.lanes import Lanes
 from ledger.models import Book
 
 MOST_SHOWN: Final = 20
-_PARCEL: Final = ingest.CHUNK
+_PARCEL: Final = pace.MANY
 _WAITING: Final = 2  # parcels on their way to one worker
 _PATIENCE: Final = 0.2  # seconds between looks at the workers
 _COUNTED: Final = ("accepted", "duplicate", "conflicting", "unattributed", "rejected", "unmetered")

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from billing.metering import pace
 from billing.metering.snapshot import Snapshot, Terms
 from billing.metering.takings import Takings
 from billing.metering.units import Allowance, allowances_of
@@ -225,6 +226,8 @@ def open_purse(
     owed_on = [number for numbers in owing.values() for number in numbers]
     owed_on += [one.overdraft_id for one in allowances if one.overdraft_id]
     locked = bulk.lock({*candidates.lots, *owed_on, *taken})
+    if any(one.held for one in locked.values()):
+        pace.meet_holds(catalogue.book_id, at=at)
     funds = give_back_expired(locked, at=at)
     funding.fill(candidates, funds)
     purse = Purse(candidates=candidates, allowances=allowances, locked=funds.keys())

@@ -20,7 +20,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connection, transaction
 
-from billing.metering import claims, snapshot, timeless, unattributed
+from billing.metering import claims, pace, snapshot, timeless, unattributed
 from billing.metering.collector import collector_paused
 from billing.metering.facts import Fact, Outcome, Rejection, Row, Sent
 from billing.metering.measuring import Measured, measure
@@ -33,9 +33,6 @@ from ledger.errors import InvalidInputError, PrecisionError, TransientError
 from ledger.integrity import refusals
 from ledger.models import Book
 
-CHUNK: Final = (
-    2000  # events a transaction: an interactive hold on the hottest wallet waits no longer
-)
 _ATTEMPTS: Final = 3
 _OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -81,7 +78,7 @@ def prepare(
 ) -> Iterator[Prepared]:
     """Read what was sent, a transaction's worth at a time; needs no lock and writes nothing."""
     stream = iter(sent)
-    while chunk := list(islice(stream, CHUNK)):
+    while chunk := list(islice(stream, pace.events(book.pk, at=received_at))):
         catalogue = snapshot.current(book.pk)
         prepared = Prepared(catalogue, [], Outcome())
         if reach is not None:

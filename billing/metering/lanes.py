@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from django.db import connections
 
-from billing.metering import ingest
+from billing.metering import ingest, pace
 from billing.metering.facts import Fact, Outcome, Sent
 from ledger.models import Book
 
@@ -60,7 +60,7 @@ class Lanes:
             subject = one.subject if isinstance(one, Fact) else ""
             lane = self._lanes[zlib.crc32(subject.encode()) % len(self._lanes)]
             lane.gathered.append(one)
-            if len(lane.gathered) == ingest.CHUNK:
+            if len(lane.gathered) == pace.MANY:
                 self._hand_over(lane)
 
     def done(self) -> Outcome:

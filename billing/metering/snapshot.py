@@ -20,7 +20,7 @@ from django.db import connection
 from billing.budgets import matching
 from billing.budgets.matching import Budgets
 from billing.costs import costbook
-from billing.metering import own_items
+from billing.metering import own_items, pace
 from billing.metering.compiling import CompiledMeter, compiled, dated_of, dimensions_of
 from billing.metering.costs import LLM, Costs
 from billing.models import BillingProfile, Feature, Meter, Rate, RateCard
@@ -136,6 +136,7 @@ def forget() -> None:
     _snapshots.clear()
     own_items.forget()
     costbook.forget()
+    pace.forget()
 
 
 def _load(book_id: int, version: int) -> Snapshot:

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection
 from django.utils.timezone import now
 
-from billing.metering import ingest, rollups
+from billing.metering import ingest, pace, rollups
 from billing.metering.facts import Sent
 from ledger import folding, sealing, totals
 from ledger.models import Book
@@ -62,8 +62,8 @@ def _lane(events: int, days: int, lane: int) -> int:
 
 def _counted(facts: Iterator[Sent]) -> Iterator[Sent]:
     for number, fact in enumerate(facts, 1):
-        if number % ingest.CHUNK == 0:
-            counting.add(ingest.CHUNK)
+        if number % pace.MANY == 0:
+            counting.add(pace.MANY)
         yield fact
 
 

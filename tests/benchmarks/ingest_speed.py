@@ -9,14 +9,14 @@ from concurrent.futures import ProcessPoolExecutor
 from threading import Barrier
 from typing import NamedTuple
 
-from billing.metering import ingest
+from billing.metering import ingest, pace
 from billing.metering.facts import Outcome, Sent
 from billing.metering.lanes import ingest_in_lanes
 from ledger.models import Book
 from tests.benchmarks import baseline, database, world
 from tests.benchmarks.table import Line, rate
 
-BATCH = ingest.CHUNK
+BATCH = pace.MANY
 TURN = 10 * BATCH
 
 

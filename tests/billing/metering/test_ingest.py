@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import catalogue
-from billing.metering import ingest, snapshot
+from billing.metering import pace, snapshot
 from billing.models import UsageBatch
 from ledger.models import Entry, Transaction
 from tests import factories
@@ -147,7 +147,7 @@ def test_amounts_of_every_asset_sum_to_zero_and_events_name_their_entries(scene)
 
 
 def test_thousands_of_events_pass_from_one_transaction_to_the_next(scene, monkeypatch):
-    monkeypatch.setattr(ingest, "CHUNK", 10)
+    monkeypatch.setattr(pace, "MANY", 10)
     scene.meter()
     first = event(1, id="one")
 
