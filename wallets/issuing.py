@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from ledger import bulk, chart, inputs
+from ledger import arrays, bulk, chart, inputs
 from ledger.errors import InvalidInputError
 from ledger.money import exact
 from ledger.moves import Move, Posting
@@ -213,7 +213,7 @@ def _open(drafts: Sequence[Draft], at: datetime) -> list[CreditGrant]:
         for draft, grant_id in zip(drafts, ids, strict=True)
     ]
     accounts = chart.accounts(specs, at=at)
-    return CreditGrant.objects.bulk_create(
+    grants = [
         CreditGrant(
             id=grant_id,
             wallet_id=draft.owner.wallet_id,
@@ -232,7 +232,43 @@ def _open(drafts: Sequence[Draft], at: datetime) -> list[CreditGrant]:
             created_at=at,
         )
         for draft, grant_id, spec in zip(drafts, ids, specs, strict=True)
-    )
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, _columns(grants))
+    return grants
+
+
+def _columns(grants: Sequence[CreditGrant]) -> list[Any]:
+    return [
+        arrays.whole(grant.pk for grant in grants),
+        arrays.whole(grant.wallet_id for grant in grants),
+        arrays.texts(grant.key for grant in grants),
+        arrays.whole(grant.account_id for grant in grants),
+        arrays.exact(grant.amount for grant in grants),
+        arrays.texts(grant.funding for grant in grants),
+        arrays.whole(grant.priority for grant in grants),
+        arrays.texts(grant.effective_at.isoformat() for grant in grants),
+        [grant.expires_at for grant in grants],
+        arrays.texts(arrays.texts(grant.feature_keys) for grant in grants),
+        [grant.cost_basis for grant in grants],
+        arrays.texts(grant.name for grant in grants),
+        [grant.parent_id for grant in grants],
+        arrays.texts(grant.reason for grant in grants),
+        arrays.texts(grant.created_at.isoformat() for grant in grants),
+    ]
+
+
+_INSERT: Final = """
+    INSERT INTO wallets_creditgrant (id, wallet_id, key, account_id, amount, funding, priority,
+        effective_at, expires_at, feature_keys, cost_basis, name, parent_id, reason, created_at)
+    SELECT id, wallet_id, key, account_id, amount, funding, priority, effective_at, expires_at,
+           feature_keys::text[], cost_basis, name, parent_id, reason, created_at
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::numeric[], %s::text[],
+                %s::smallint[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::numeric[],
+                %s::text[], %s::bigint[], %s::text[], %s::timestamptz[])
+         AS n (id, wallet_id, key, account_id, amount, funding, priority, effective_at, expires_at,
+               feature_keys, cost_basis, name, parent_id, reason, created_at)
+"""
 
 
 def _next_ids(count: int) -> list[int]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 MANY: Final = 2000
-FEW: Final = 250
+FEW: Final = 200
 _REMEMBERED: Final = timedelta(minutes=1)
 
 _met: dict[int, datetime] = {}  # by book: when a batch last met credit that was set aside

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from ledger.api import plain, problems
@@ -42,6 +43,7 @@ class Call(Generic[Q, A]):
     ``answer`` is given questions of callers who see the same customers of the same book. It
     returns the answers in their order, or the error instead of one. If it raises, each
     question is asked by itself, so that nobody suffers from another's: it must be safe to repeat.
+    Where the database cannot be reached, or a lock not be had in time, all are told so at once.
     """
 
     csrf_exempt: ClassVar = True  # authenticated by key, never by cookie
@@ -75,6 +77,8 @@ class Call(Generic[Q, A]):
     def _answers(self, group: Sequence[_Asked[Q]]) -> Sequence[A | Exception]:
         try:
             return self.answer(group[0].caller, [one.question for one in group])
+        except (OperationalError, InterfaceError) as error:
+            return [error] * len(group)  # the database has no time, or is away: for anybody
         except Exception as error:
             if len(group) == 1:
                 return [error]

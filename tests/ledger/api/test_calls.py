@@ -2,7 +2,9 @@
 
 import json
 
+import psycopg
 import pytest
+from django.db import OperationalError
 from django.test import RequestFactory
 from django.utils.timezone import now
 
@@ -30,6 +32,8 @@ class Shop:
 
     def _answer(self, caller, questions):
         self.asked.append((caller.book.key, caller.customer_id, list(questions)))
+        if "away" in questions:
+            raise OperationalError from psycopg.OperationalError()
         if "poison" in questions:
             raise NotFoundError(thing="poison")
         return [NotFoundError(thing=one) if one == "unknown" else one for one in questions]
@@ -108,6 +112,15 @@ def test_each_is_asked_by_itself_where_all_of_them_fail_together(shop, ask):
 
     assert contents(answered) == [(200, 1), (404, None), (200, 2)]
     assert [questions for _, _, questions in shop.asked] == [[1, "poison", 2], [1], ["poison"], [2]]
+
+
+def test_all_are_told_at_once_where_the_database_is_away(shop, ask):
+    book = factories.book()
+
+    answered = shop.call.all([ask(1, book), ask("away", book), ask(2, book)])
+
+    assert [one.status_code for one in answered] == [503, 503, 503]
+    assert len(shop.asked) == 1
 
 
 def test_request_outside_of_its_keys_scopes_is_refused(shop):
