@@ -15,7 +15,7 @@ from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from billing import charging, contracts
 from billing.entitlements import allowances
@@ -24,7 +24,6 @@ from billing.metering.snapshot import Snapshot
 from billing.models import Contract, Subscription, SubscriptionEvent
 from billing.subscriptions import changes
 from billing.subscriptions.history import Kind
-from ledger.errors import DomainError
 from ledger.models import Customer
 from wallets import expiry, overdraft, schedules
 
@@ -51,7 +50,7 @@ class Swept:
 
     customers: int = 0
     charges: int = 0
-    failures: list[tuple[int, DomainError]] = field(default_factory=list)
+    failures: list[tuple[int, Exception]] = field(default_factory=list)
 
 
 class _Credit(Enum):
@@ -133,13 +132,16 @@ def sweep(*, at: datetime) -> Swept:
     """
     Do what is due for every customer that lives by the real time; safe to run at once by several.
 
-    Who is being seen to by somebody else is left to them.
+    Who is being seen to by somebody else is left to them. What fails for one customer, whatever it
+    is, keeps nobody behind it waiting; only a database that is away ends the sweep.
     """
     swept = Swept()
     for customer in _customers(at):
         try:
             done = run(customer=customer, until=at, wait=False)
-        except DomainError as error:
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
             swept.failures.append((customer.pk, error))
             continue
         swept.customers += 1

@@ -8,6 +8,7 @@ from billing import due
 from billing.costs import price_list
 from billing.holds import settling
 from billing.metering import rollups, unattributed
+from ledger.errors import DomainError
 
 logger = structlog.get_logger(__name__)
 
@@ -58,7 +59,9 @@ def do_what_is_due(**_later: object) -> int:
     """Charge, true up and expire what is due by now; safe to run twice, late, or concurrently."""
     swept = due.sweep(at=now())
     for customer, error in swept.failures:
-        logger.warning("due work failed", customer=customer, error=str(error))
+        known = isinstance(error, DomainError)  # of anything else somebody must see where it is
+        traced = None if known else error
+        logger.error("due work failed", customer=customer, error=str(error), exc_info=traced)
     if swept.customers:
         logger.info("due work done", customers=swept.customers, charges=swept.charges)
     return swept.customers

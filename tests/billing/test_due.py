@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from billing import charging, contracts, due, tasks
@@ -120,7 +120,12 @@ def test_the_job_of_the_schedule_sweeps():
     assert book.charges == [10]
 
 
-def test_a_customer_that_fails_does_not_stop_the_others(monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [TransientError(thing="moved"), KeyError("missing"), IntegrityError("refused")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_customer_that_fails_does_not_stop_the_others(monkeypatch, error):
     scene = new_scene()
     bad, good = agreed(scene=scene), agreed(scene=scene)
     good.subscription.customer = factories.customer(book=scene.book)
@@ -131,7 +136,7 @@ def test_a_customer_that_fails_does_not_stop_the_others(monkeypatch):
 
     def fail(**asked):
         if asked["subscription"].pk == bad.subscription.pk:
-            raise TransientError(subscription=bad.subscription.pk)
+            raise error
         return settle(**asked)
 
     monkeypatch.setattr(charging, "settle", fail)
@@ -139,6 +144,18 @@ def test_a_customer_that_fails_does_not_stop_the_others(monkeypatch):
 
     assert [customer for customer, _ in swept.failures] == [scene.customer.pk]
     assert good.charges == [10]
+
+
+def test_a_database_that_is_away_ends_the_sweep(monkeypatch):
+    agreed().fee(10)
+
+    def fail(**_asked):
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(charging, "settle", fail)
+
+    with pytest.raises(OperationalError):
+        due.sweep(at=on("2024-01-10"))
 
 
 def test_a_clock_does_on_the_way_what_falls_due():

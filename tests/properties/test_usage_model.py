@@ -182,3 +182,15 @@ def test_any_sequence_agrees_with_the_plain_model():
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_unique_value_that_is_replaced_by_itself_moves_nothing():
+    world, moved = Usage(), (0, Fraction(0), NOON - timedelta(days=31))
+    world.open(kinds=["count", "unique_count"], price=Fraction(1))
+    world.send(batch=[(0, Fraction(0), NOON)] * 2, is_sent_twice=False)
+    world.limit(amount=Fraction(1))
+    world.amend(drawn=moved, place=0)
+    world.limit(amount=None)
+    world.amend(drawn=moved, place=0)
+
+    world.every_account_agrees()

@@ -103,29 +103,40 @@ class Oracle:
 
     def send(self, events: Iterable[Event]) -> None:
         for event in sorted(events, key=lambda event: event.at):
-            self._arrive(event)
+            self._arrive(event, self.meters)
         self._reclaim()
 
     def void(self, event: Event) -> None:
-        self._leave(event)
+        self._leave(event, self.meters)
         self._reclaim()
 
     def amend(self, event: Event, replacement: Event) -> None:
-        self._leave(event)
-        self._arrive(replacement)
+        same = [meter for meter in self.meters if self._is_same_value(event, replacement, meter)]
+        for meter in same:  # a unique value that is replaced by itself never went
+            series = self._series(event, meter)
+            series.standing[series.standing.index(event)] = replacement
+            kept = self.paid.pop((event, meter.name), [])
+            self.paid[replacement, meter.name].extend(kept)
+        changed = [meter for meter in self.meters if meter not in same]
+        self._leave(event, changed)
+        self._arrive(replacement, changed)
         self._reclaim()
+
+    def _is_same_value(self, event: Event, other: Event, meter: Meter) -> bool:
+        is_unique, is_same = meter.kind == "unique_count", event.value == other.value
+        return is_unique and is_same and self._series(event, meter) is self._series(other, meter)
 
     def _series(self, event: Event, meter: Meter) -> Series:
         return self.series[event.customer, meter.name, (event.at.year, event.at.month)]
 
-    def _arrive(self, event: Event) -> None:
-        for meter in self.meters:
+    def _arrive(self, event: Event, meters: Iterable[Meter]) -> None:
+        for meter in meters:
             series = self._series(event, meter)
             series.standing.append(event)
             self._settle(event, meter, series, is_leaving=False)
 
-    def _leave(self, event: Event) -> None:
-        for meter in self.meters:
+    def _leave(self, event: Event, meters: Iterable[Meter]) -> None:
+        for meter in meters:
             series = self._series(event, meter)
             series.standing.remove(event)
             self._settle(event, meter, series, is_leaving=True)
