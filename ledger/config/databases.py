@@ -63,10 +63,7 @@ def _embedded(env: Environment, role: str, home: Path) -> dict[str, Any]:
 def _options(env: Environment) -> dict[str, Any]:
     statement = env.whole("METERBOOK_STATEMENT_TIMEOUT_MS", 0)
     lock = env.whole("METERBOOK_LOCK_TIMEOUT_MS", 0)
-    limits: dict[str, object] = {"statement_timeout": statement, "lock_timeout": lock}
-    # What is prepared is written to be planned once, whatever it is asked for (ledger.prepared).
-    if env.flag("METERBOOK_PREPARE", default=True):
-        limits["plan_cache_mode"] = "force_generic_plan"
+    limits = {"statement_timeout": statement, "lock_timeout": lock}
     options = {
         "application_name": f"meterbook {env.text('METERBOOK_PROCESS', 'command')}",
         "connect_timeout": "10",

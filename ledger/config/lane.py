@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from math import inf
 from threading import local
 from typing import Any, Final, NamedTuple
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections, connection, reset_queries
+from django.db import OperationalError, close_old_connections, connection, reset_queries
 from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 
@@ -84,11 +86,27 @@ class _Answering:
         if time.monotonic() - getattr(self._thread, "used_at", -inf) < TRUSTED:
             known: Any = connection
             known.health_check_done = True  # it need not be asked whether it still lives
+        self._plan_once()
         try:
             return self._answer(arrived)
         finally:
             close_old_connections()
             self._thread.used_at = time.monotonic()
+
+    def _plan_once(self) -> None:
+        """
+        Have a new connection plan what is prepared once, whatever it is asked for.
+
+        The planner thinks plans for known values cheaper, and planning anew costs more than running
+        them. Other connections need plans for known values: histories differ in length.
+        """
+        known, planned = connection.connection, getattr(self._thread, "planned", None)
+        is_shared = "pool" in connection.settings_dict["OPTIONS"]
+        if not settings.METERBOOK_PREPARE or is_shared or (known and known is planned):
+            return
+        with suppress(OperationalError), connection.cursor() as cursor:  # it is told further on
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
+            self._thread.planned = connection.connection
 
     def _answer(self, arrived: Sequence[_Arrived]) -> list[HttpResponse]:
         refusals = [self._refusal(one.request) for one in arrived]

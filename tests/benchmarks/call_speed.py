@@ -82,7 +82,7 @@ def turn(which: str, calls: int, first: int, crowd: int = 0) -> float:
 
     It is called for the benchmark's customers, or for those of a crowd (``schedule_speed``).
     """
-    names = [f"x{number}" for number in sample(range(crowd), min(crowd, calls))]
+    names = [f"x{number}" for number in sample(range(crowd), min(crowd, len(PREPAID)))]
     [one] = [one for one in asked(names or PREPAID) if one.what == which]
     book = Book.objects.get(key=world.BOOK)
     _, key = access.issue_key(book=book, name="calls", scopes=["read", "ingest"], at=now())

@@ -88,8 +88,7 @@ def test_time_limits_reach_the_server(tmp_path):
 
     chosen = databases.default(env, home=tmp_path, is_testing=False)
 
-    given = "-c statement_timeout=30000 -c plan_cache_mode=force_generic_plan"
-    assert chosen["OPTIONS"]["options"] == given
+    assert chosen["OPTIONS"]["options"] == "-c statement_timeout=30000"
 
 
 def test_production_without_secrets_does_not_start(tmp_path):

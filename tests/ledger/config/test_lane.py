@@ -15,9 +15,10 @@ ADDRESS = "POST /api/v1/echo"
 
 
 @pytest.fixture
-def talk(monkeypatch):
+def talk(monkeypatch, settings):
     """Have a lane with one call that echoes, and speak ASGI to it."""
     monkeypatch.setattr("ledger.config.lane.close_old_connections", lambda: None)
+    settings.METERBOOK_PREPARE = False  # no database is asked
     call = Call(
         scope="read",
         read=lambda request, caller: json.loads(request.body),
