@@ -31,7 +31,7 @@ def measure(*, many: int = MANY) -> list[Line]:
     target = _SECONDS * many / MANY
     return [
         _line(f"{many:,} recurring grants issued", first, target),
-        _line("the next, with as many roll-overs: twice as many", second, 2 * target),
+        _line("the next, with as many roll-overs", second, 2 * target),
     ]
 
 
