@@ -108,11 +108,14 @@ def read_body(request: HttpRequest) -> bytes:
     Raises:
         TooLargeError: it is more than one request may carry.
         UnsupportedMediaType: it is coded otherwise than by gzip.
-        ParseError: its gzip is damaged.
+        ParseError: it ends before its announced length, or its gzip is damaged.
     """
     raw = request.body  # no larger than DATA_UPLOAD_MAX_MEMORY_SIZE
     if len(raw) > MAX_BYTES:
         raise TooLargeError
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced.isdecimal() and len(raw) < int(announced):  # the sender has hung up
+        raise exceptions.ParseError("The body ends before its announced length: send it again.")
     coding = request.headers.get("Content-Encoding", "identity").lower()
     if coding == "identity":
         return raw

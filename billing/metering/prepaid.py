@@ -66,10 +66,9 @@ class Prepaid:
         for account_id, part in parts:
             self.back.append(Move(one.account_id, account_id, part, since, event_id))
             cap = caps.get(self.wallets.get(account_id, 0))
+            # What usage takes instead is counted with it.
             if cap is not None and one.transaction_id > cap.since_id:
-                cap.take(
-                    negate(part), one.created_at
-                )  # what usage takes instead is counted with it
+                cap.take(negate(part), one.created_at)
 
     def bind(self, caps: Caps) -> None:
         """Give back to shares what captures took of them. One query if anybody has a share."""

@@ -5,6 +5,8 @@ import gzip
 import psycopg
 import pytest
 from django.db import connection
+from django.test import RequestFactory
+from rest_framework.exceptions import ParseError
 
 from billing.api import ingest as view
 from billing.metering import accruals, claims, writing
@@ -47,6 +49,14 @@ def test_events_come_in_every_content_mode(post, content_type, body, accepted):
         "unmetered": 0,
         "rows": [],
     }
+
+
+def test_body_that_was_cut_off_is_not_read_as_a_shorter_one():
+    request = RequestFactory().post("/", event(1) + b"\n", content_type=LINES)
+    request.META["CONTENT_LENGTH"] = str(len(event(1)) * 2)
+
+    with pytest.raises(ParseError, match="send it again"):
+        view.read_body(request)
 
 
 def test_binary_mode_takes_attributes_from_headers(scene, post):
