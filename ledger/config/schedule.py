@@ -78,7 +78,14 @@ def transport_options(broker: str, *, visibility: int) -> dict[str, Any]:
             "pool_size": 2,
         }
     if scheme in {"redis", "rediss"}:
-        return {"visibility_timeout": visibility}
+        return {
+            "visibility_timeout": visibility,
+            # By default Redis is looked through for messages of the dead every 100 s only, and a
+            # worker that dies while it looks keeps all others from looking for five minutes.
+            "unacked_restore_interval": min(visibility, 10),
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": min(visibility, 30),
+        }
     if scheme in {"amqp", "amqps", "pyamqp"}:
         return {"confirm_publish": True}
     return {}

@@ -83,7 +83,8 @@ def test_all_work_is_done_though_workers_are_killed(broker, ask, env):
             send(env(broker))
             eventually(lambda: counted(ask) >= (ROWS + MESSAGES) // 4, seconds=60)
         with processes.running(*WORKER, env=env(broker)):
-            eventually(lambda: counted(ask) == ROWS + MESSAGES and left(ask) == 0, seconds=60)
+            eventually(lambda: left(ask) == 0, seconds=60, why="rows of the outbox are left")
+            eventually(lambda: counted(ask) == ROWS + MESSAGES, seconds=60, why="messages are lost")
 
 
 def send(env):
