@@ -1,5 +1,5 @@
 """
-Having subscriptions and contracts looked at again from an instant on.
+Having subscriptions and contracts, and what is billed, looked at again.
 
 Late usage lowers a minimum or a true-up that has been charged, a coupon takes something off a
 cycle that is over: their ``due_at`` goes back to where that makes a difference. Ingest calls
@@ -9,7 +9,7 @@ what the other did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +34,29 @@ def contracts(instants: Mapping[int, datetime]) -> None:
     One query where nobody has a contract.
     """
     _rewind(_LOCK_CONTRACTS, _REWIND_CONTRACTS, instants)
+
+
+def usage(accrual_ids: Sequence[int]) -> None:
+    """
+    Lock what is billed of series that are over, and have it looked at again.
+
+    Who issues has the same rows under lock, reads what the series came to and may settle them.
+    """
+    _reopen(_LOCK_USAGE, accrual_ids)
+
+
+def charges(charge_ids: Sequence[int]) -> None:
+    """Lock what is billed of charges, and have it looked at again."""
+    _reopen(_LOCK_CHARGES, charge_ids)
+
+
+def _reopen(lock: str, numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(lock, [arrays.whole(numbers)])
+        if settled := [number for number, is_settled in cursor.fetchall() if is_settled]:
+            cursor.execute(_REOPEN, [arrays.whole(settled)])
 
 
 def _rewind(lock: str, rewind: str, instants: Mapping[int, datetime]) -> None:
@@ -74,3 +97,11 @@ _LOCK_CONTRACTS: Final = f"""
     ORDER BY k.id FOR NO KEY UPDATE OF k
 """  # noqa: S608 - fixed fragments
 _REWIND_CONTRACTS: Final = _REWIND_SUBSCRIPTIONS.replace("billing_subscription", "billing_contract")
+_LOCK_USAGE: Final = """
+    SELECT id, settled_at IS NOT NULL FROM billing_billable WHERE accrual_id = ANY(%s::bigint[])
+    ORDER BY accrual_id FOR NO KEY UPDATE
+"""
+_LOCK_CHARGES: Final = _LOCK_USAGE.replace("accrual_id", "charge_id")
+_REOPEN: Final = """
+    UPDATE billing_billable SET settled_at = NULL WHERE id = ANY(%s::bigint[])
+"""

@@ -45,6 +45,7 @@ PURPOSES: Final[Mapping[str, Purpose]] = {
     "overdraft": _guarded("asset"),
     "receivable": _guarded("asset", orientation=1),
     "unapplied_cash": _guarded("liability", floor=Decimal(0)),
+    "refunds_payable": _guarded("liability", floor=Decimal(0)),
     "consumed_units": Purpose(type="memo", is_customers=True),
     # The book's own ("house") accounts: never locked, read through deltas.
     "metered_units": Purpose(type="memo", orientation=-1),
@@ -56,6 +57,13 @@ PURPOSES: Final[Mapping[str, Purpose]] = {
     "commitment_revenue": Purpose(type="income", orientation=-1),  # minimums and true-ups
     "discounts": Purpose(type="income"),  # of coupons; lowers revenue
     "breakage_revenue": Purpose(type="income", orientation=-1),
+    "one_off_revenue": Purpose(type="income", orientation=-1),
+    "rebates": Purpose(type="income"),  # for volume, at the end of a term; lowers revenue
+    "credit_notes": Purpose(type="income"),  # given by hand, by product; lowers revenue
+    "included_tax": Purpose(type="income"),  # that prices had in them; lowers revenue
+    "tax_payable": Purpose(type="liability", orientation=-1),  # by jurisdiction, category and rate
+    "bad_debt": Purpose(type="expense"),
+    "disputes": Purpose(type="asset"),  # money that a bank or card network holds back
     "promotional_credit": Purpose(type="expense"),
     "cost_of_revenue": Purpose(type="expense"),
     "accrued_provider_cost": Purpose(type="liability", orientation=-1),

@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from billing import rechecking
 from billing.charging.refunds import refund
 from billing.metering import accruals
 from billing.metering.accruals import OpenAccrual
@@ -136,6 +137,7 @@ def post(*, owner: Owner, slip: Slip, at: datetime) -> list[int]:
     if not slip:
         return []
     new = [line.charge for line in slip.lines if line.charge.pk is None]
+    rechecking.charges([line.charge.pk for line in slip.lines if line.charge.pk is not None])
     Charge.objects.bulk_create(new)
     accounts = _accounts(owner, slip, at)
     moves: _Moves = defaultdict(list)

@@ -15,7 +15,7 @@ from billing.charging import reading
 from billing.charging.agreement import Agreement, Sold
 from billing.charging.posting import Slip, Start
 from billing.metering import accruals
-from billing.metering.accruals import Series
+from billing.metering.accruals import Series, Wanted
 from billing.models import Accrual, SubscriptionItem
 from ledger.money import ZERO, subtract
 
@@ -36,8 +36,12 @@ def compare(
     }
     if not named:
         return
-    scales = {series: _scale(items[one.id]) for series, one in named.items()}
-    opened = accruals.lock(scales)
+    opened = accruals.lock(
+        {
+            series: Wanted(_scale(items[one.id]), _end(series, one, agreement), is_late=True)
+            for series, one in named.items()
+        }
+    )
     for series in sorted(named, key=lambda series: (series.period_start, series.rate_id or 0)):
         accrual, one = opened[series], named[series]
         if accrual.running.count:
@@ -74,6 +78,12 @@ def _series(
         ).exclude(amount=ZERO)
         for period_start in opened.values_list("period_start", flat=True):
             yield Series(item.customer_id, sold.meter_id, sold.rate_id, period_start)
+
+
+def _end(series: Series, sold: Sold, agreement: Agreement) -> datetime:
+    """Return when the period of a series ends."""
+    ends_at = plain.cycle(sold, agreement, series.period_start).ends_at
+    return ends_at if sold.ends_at is None else min(ends_at, sold.ends_at)
 
 
 def _scale(item: SubscriptionItem) -> int:

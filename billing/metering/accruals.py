@@ -2,13 +2,14 @@
 The running values that usage moves: locked, read, and written back, set-based.
 
 A series is one customer's meter under one rate in one period; its Accrual row is its memory.
-Rows are locked in one order (by id), after event keys and before balances.
+Rows are locked in one order (by id), after event keys and what is billed of them, and before
+balances.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from billing import rechecking
 from billing.metering.aggregations import Running
 from billing.metering.takings import Takings
 from billing.rating.free_events import EventState
@@ -54,18 +56,27 @@ class OpenAccrual:
         return self.takings.accounts.union(*(one.accounts for one in self.units.values()))
 
 
-def lock(scales: dict[Series, int]) -> dict[Series, OpenAccrual]:
-    """
-    Lock the accruals of these series (with the scale of their meters' units), opening new ones.
+class Wanted(NamedTuple):
+    """How a series is opened."""
 
-    Two queries when all exist.
+    scale: int  # of its meter's unit
+    ends_at: datetime  # of its period
+    is_late: bool = False  # what was billed of it may be settled
+
+
+def lock(wanted: dict[Series, Wanted]) -> dict[Series, OpenAccrual]:
     """
-    found = _find(scales)
-    if len(found) < len(scales):
+    Lock the accruals of these series, opening new ones; late ones are to be billed once more.
+
+    Two queries when all exist and none is late.
+    """
+    found = _find(wanted)
+    if len(found) < len(wanted):
         with connection.cursor() as cursor:
-            cursor.execute(_CREATE, _columns(sorted(scales, key=_order)))
-        found = _find(scales)
-    return _locked(found, scales)
+            cursor.execute(_CREATE, _created(sorted(wanted, key=_order), wanted))
+        found = _find(wanted)
+    rechecking.usage([number for number, series in found.items() if wanted[series].is_late])
+    return _locked(found, wanted)
 
 
 def save(accruals: Iterable[OpenAccrual]) -> None:
@@ -103,8 +114,8 @@ def _columns(series: Iterable[Series]) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def _written(period_start: datetime) -> str:
-    return period_start.isoformat()
+def _written(instant: datetime) -> str:
+    return instant.isoformat()
 
 
 def _find(series: Iterable[Series]) -> dict[int, Series]:
@@ -119,7 +130,14 @@ def _find(series: Iterable[Series]) -> dict[int, Series]:
     return found
 
 
-def _locked(found: Mapping[int, Series], scales: Mapping[Series, int]) -> dict[Series, OpenAccrual]:
+def _created(series: Sequence[Series], wanted: Mapping[Series, Wanted]) -> list[str]:
+    ends = [_written(wanted[one].ends_at) for one in series]
+    return [*_columns(series), arrays.texts(ends)]
+
+
+def _locked(
+    found: Mapping[int, Series], wanted: Mapping[Series, Wanted]
+) -> dict[Series, OpenAccrual]:
     # One table, so that a row that had to be waited for comes as it is then, not as it was.
     accruals: dict[Series, OpenAccrual] = {}
     with connection.cursor() as cursor:
@@ -128,7 +146,8 @@ def _locked(found: Mapping[int, Series], scales: Mapping[Series, int]) -> dict[S
             series = found[accrual_id]
             held = json.loads(state) if state != "{}" else {}
             running = Running.load(held) if held else Running()
-            running.scale, running.value, running.count = scales[series], quantity, events
+            running.scale, running.value = wanted[series].scale, quantity
+            running.count = events
             opened = accruals[series] = OpenAccrual(
                 accrual_id, running, amount, cost, Takings(taken), held.get(PRICED, {})
             )
@@ -164,11 +183,11 @@ _FIND: Final = """
 _FIND_UNPRICED: Final = _FIND.replace("a.rate_id = s.rate_id", "a.rate_id IS NULL")
 _CREATE: Final = """
     INSERT INTO billing_accrual
-        (customer_id, meter_id, rate_id, period_start, quantity, amount, cost, events, state,
-         taken)
+        (customer_id, meter_id, rate_id, period_start, period_ends_at, quantity, amount, cost,
+         events, state, taken)
     SELECT s.*, 0, 0, 0, 0, '{}', ''
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
-         AS s (customer_id, meter_id, rate_id, period_start)
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+         AS s (customer_id, meter_id, rate_id, period_start, period_ends_at)
     ON CONFLICT DO NOTHING
 """
 _LOCK: Final = """

@@ -32,7 +32,7 @@ from billing.metering import (
     unpriced_models,
     writing,
 )
-from billing.metering.accruals import OpenAccrual, Series
+from billing.metering.accruals import OpenAccrual, Series, Wanted
 from billing.metering.aggregations import UNIQUE_COUNT
 from billing.metering.attribution import Item, OpenSeries, items_of
 from billing.metering.funding import Purse, open_purse
@@ -178,10 +178,11 @@ def open_work(
     """
     touched = [*leaving, *items]
     series = list({id(item.of): item.of for item in touched}.values())
-    rechecking.subscriptions(_charged_at_the_end(series, _now(catalogue, at)))
+    now = _now(catalogue, at)
+    rechecking.subscriptions(_charged_at_the_end(series, now))
     if has_contracts:
         rechecking.contracts(_earliest(touched))
-    opened = accruals.lock({one.series: one.meter.scale for one in series})
+    opened = accruals.lock({one.series: _wanted(one, now) for one in series})
     times = [item.at for item in touched] or [at]
     expected = prepaid.find(numbered, terms.keys()) if has_captures else Prepaid()
     purse = open_purse(
@@ -233,6 +234,12 @@ def _counters(one: OpenSeries, budgets: Budgets) -> tuple[Sequence[Counter], Seq
     customer_id = one.series.customer_id
     units = budgets.counters(customer_id, one.meter, one.meter.unit_id)
     return units, budgets.counters(customer_id, one.meter, one.asset_id) if one.rate else ()
+
+
+def _wanted(one: OpenSeries, now: datetime) -> Wanted:
+    """Say how a series is opened: what is over, or nearly, may have been billed to its end."""
+    is_late = one.rate is not None and one.period_ends_at <= now + _UNDER_WAY
+    return Wanted(one.meter.scale, one.period_ends_at, is_late)
 
 
 def _now(catalogue: Snapshot, at: datetime) -> datetime:

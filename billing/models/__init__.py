@@ -1,9 +1,21 @@
 """The tables of metering, prices and subscriptions; see billing/README.md."""
 
+from billing.models.billables import Billable
 from billing.models.catalogue import Meter, Rate, RateCard
 from billing.models.charges import Charge, ChargeChange, Contract
+from billing.models.collection import CollectionProfile, Party, Supplier
 from billing.models.costs import CostPrice, UnknownModel
 from billing.models.entitlements import Budget, BudgetApproval, BudgetUse, Entitlement
+from billing.models.invoices import (
+    Invoice,
+    InvoiceEdit,
+    InvoiceEvent,
+    InvoiceLine,
+    InvoiceTax,
+    Run,
+    RunPart,
+    Series,
+)
 from billing.models.offers import Coupon, CouponRedemption
 from billing.models.plans import (
     Addon,
@@ -39,12 +51,14 @@ __all__ = [
     "Accrual",
     "Addon",
     "AddonVersion",
+    "Billable",
     "BillingProfile",
     "Budget",
     "BudgetApproval",
     "BudgetUse",
     "Charge",
     "ChargeChange",
+    "CollectionProfile",
     "Contract",
     "Correction",
     "CostPrice",
@@ -54,7 +68,13 @@ __all__ = [
     "Entitlement",
     "EventKey",
     "Feature",
+    "Invoice",
+    "InvoiceEdit",
+    "InvoiceEvent",
+    "InvoiceLine",
+    "InvoiceTax",
     "Meter",
+    "Party",
     "Plan",
     "PlanAddon",
     "PlanPhase",
@@ -62,11 +82,15 @@ __all__ = [
     "PlanVersion",
     "Rate",
     "RateCard",
+    "Run",
+    "RunPart",
+    "Series",
     "Subject",
     "Subscription",
     "SubscriptionAddon",
     "SubscriptionEvent",
     "SubscriptionItem",
+    "Supplier",
     "TaxCode",
     "UnattributedEvent",
     "UniqueValue",

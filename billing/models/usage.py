@@ -184,6 +184,7 @@ class Accrual(models.Model):
         Rate, models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+"
     )
     period_start = models.DateTimeField()
+    period_ends_at = models.DateTimeField()  # as it was when the first event came
     quantity = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     amount = models.DecimalField(max_digits=38, decimal_places=12, default=0)
     cost = models.DecimalField(max_digits=38, decimal_places=12, default=0)

@@ -12,6 +12,7 @@ from billing.plans.facts import FeatureFacts, Rules
 from billing.plans.versions import meter_facts
 from billing.rating import terms
 from billing.rating.problems import InvalidTermsError, under
+from billing.subscriptions import periods_billed
 from billing.subscriptions.errors import BegunError, FeatureTakenError
 from billing.subscriptions.timeline import Origin, Span
 from ledger import durations
@@ -55,6 +56,7 @@ def reconcile(
     found = {(row.key, row.starts_at): row for row in rows}
     kept: set[int] = set()
     moved: list[SubscriptionItem] = []
+    ends: list[datetime] = []  # before and after, of those that moved
     new: list[Span] = []
     for span in spans:
         row = found.get((span.key, span.starts_at))
@@ -62,11 +64,15 @@ def reconcile(
             new.append(span)
             continue
         kept.add(row.pk)
+        ended_at = row.ends_at
         if _follow(row, span):
             moved.append(row)
+            ends += [end for end in (ended_at, row.ends_at) if end is not None]
     _remove([row for row in rows if row.pk not in kept], at)
     if moved:
         SubscriptionItem.objects.bulk_update(moved, _FOLLOWING)
+        if ends:
+            periods_billed.follow(subscription, moved, min(ends))
     _add(subscription, new, meters, at)
     if moved or new:
         _check_features(subscription, spans)

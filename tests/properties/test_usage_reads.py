@@ -23,6 +23,7 @@ from tests import factories
 pytestmark = pytest.mark.django_db(transaction=True)
 
 START = datetime(2025, 3, 29, 22, 30, tzinfo=UTC)  # clocks in Berlin change that night
+END = datetime(2025, 4, 29, 22, 30, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = [ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu"), UTC]
 numbers = count(1)
@@ -121,7 +122,9 @@ def new_world():
     customers = [company, team, other]
     accruals = {
         customer: [
-            Accrual.objects.create(customer=customer, meter=meter, period_start=START).pk
+            Accrual.objects.create(
+                customer=customer, meter=meter, period_start=START, period_ends_at=END
+            ).pk
             for meter in meters
         ]
         for customer in customers
