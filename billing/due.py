@@ -15,7 +15,7 @@ from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from billing import charging, contracts
 from billing.entitlements import allowances
@@ -25,6 +25,7 @@ from billing.models import Contract, Subscription, SubscriptionEvent
 from billing.subscriptions import changes
 from billing.subscriptions.history import Kind
 from ledger.models import Customer
+from ledger.sweeps import Sweep
 from wallets import expiry, overdraft, schedules
 
 _PLAN_CHANGES: Final = (Kind.CHANGED, Kind.MIGRATED)
@@ -44,13 +45,11 @@ class Done:
     overdrafts_covered: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Swept:
-    """What a sweep did; customers that failed are tried again by the next one."""
+@dataclass(slots=True)
+class Swept(Sweep):
+    """What a sweep did, by customers."""
 
-    customers: int = 0
     charges: int = 0
-    failures: list[tuple[int, Exception]] = field(default_factory=list)
 
 
 class _Credit(Enum):
@@ -137,15 +136,10 @@ def sweep(*, at: datetime) -> Swept:
     """
     swept = Swept()
     for customer in _customers(at):
-        try:
+        with swept.each(customer.pk):
             done = run(customer=customer, until=at, wait=False)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:
-            swept.failures.append((customer.pk, error))
-            continue
-        swept.customers += 1
-        swept.charges += done.charges + done.true_ups
+            swept.done += 1
+            swept.charges += done.charges + done.true_ups
     return swept
 
 

@@ -8,7 +8,6 @@ from billing import due
 from billing.costs import price_list
 from billing.holds import settling
 from billing.metering import rollups, unattributed
-from ledger.errors import DomainError
 
 logger = structlog.get_logger(__name__)
 
@@ -38,9 +37,10 @@ def post_mapped(**_later: object) -> int:
 def settle_captures(**_later: object) -> int:
     """Settle captures whose usage came while they were made; safe to run twice or at once."""
     settled = settling.settle_arrived(at=now())
-    if settled:
-        logger.info("captures settled", events=settled)
-    return settled
+    settled.report(logger, "captures not settled", "customer")
+    if settled.done:
+        logger.info("captures settled", events=settled.done)
+    return settled.done
 
 
 @shared_task
@@ -58,10 +58,7 @@ def refresh_costs(**_later: object) -> int:
 def do_what_is_due(**_later: object) -> int:
     """Charge, true up and expire what is due by now; safe to run twice, late, or concurrently."""
     swept = due.sweep(at=now())
-    for customer, error in swept.failures:
-        known = isinstance(error, DomainError)  # of anything else somebody must see where it is
-        traced = None if known else error
-        logger.error("due work failed", customer=customer, error=str(error), exc_info=traced)
-    if swept.customers:
-        logger.info("due work done", customers=swept.customers, charges=swept.charges)
-    return swept.customers
+    swept.report(logger, "due work failed", "customer")
+    if swept.done:
+        logger.info("due work done", customers=swept.done, charges=swept.charges)
+    return swept.done

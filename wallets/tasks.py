@@ -50,8 +50,9 @@ def look_ahead(**_later: object) -> None:
     """Fail top-ups that nobody paid, tell what will expire or run out; safe to run twice."""
     at = now()
     unpaid, told = topups.expire_unpaid(at=at), alerts.look_ahead(at=at)
-    if unpaid or told:
-        logger.info("looked ahead", unpaid_top_ups=unpaid, alerts=told)
+    unpaid.report(logger, "unpaid top-up not failed", "top_up")
+    if unpaid.done or told:
+        logger.info("looked ahead", unpaid_top_ups=unpaid.done, alerts=told)
 
 
 @shared_task

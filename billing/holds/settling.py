@@ -21,6 +21,7 @@ from billing.models import UsageEvent
 from ledger import bulk
 from ledger.ids import asset_of
 from ledger.moves import Posting
+from ledger.sweeps import Sweep
 from wallets import caps, watches
 from wallets.holds import captures
 from wallets.holds.captures import Awaited, Name
@@ -38,14 +39,14 @@ class _Waiting(NamedTuple):
     name: Name
 
 
-def settle_arrived(*, at: datetime) -> int:
+def settle_arrived(*, at: datetime) -> Sweep:
     """
-    Settle captures as far as their usage has been recorded, and return for how many events.
+    Settle captures as far as their usage has been recorded, and say for how many events.
 
     Safe to run twice, late, or concurrently; each customer's are committed by themselves. One
     statement for a thousand events that are waited for, and more only where some have come.
     """
-    done, last = 0, 0
+    sweep, last = Sweep(), 0
     while waiting := _waiting(last):
         last = waiting[-1].id
         by_owner: defaultdict[tuple[int, int], list[Name]] = defaultdict(list)
@@ -56,8 +57,9 @@ def settle_arrived(*, at: datetime) -> int:
             come = arrivals.recorded(book_id, [name for names in mine.values() for name in names])
             for customer_id, names in mine.items() if come else ():
                 found = {name: come[name] for name in names if name in come}
-                done += _settle(book_id, customer_id, found, at) if found else 0
-    return done
+                with sweep.each(customer_id):
+                    sweep.done += _settle(book_id, customer_id, found, at) if found else 0
+    return sweep
 
 
 def _waiting(last: int) -> list[_Waiting]:

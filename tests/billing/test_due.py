@@ -108,7 +108,7 @@ def test_the_sweep_does_what_is_due_for_all_who_live_by_the_real_time():
 
     swept = due.sweep(at=on("2024-01-10"))
 
-    assert (swept.customers, swept.charges, swept.failures) == (1, 1, [])
+    assert (swept.done, swept.charges, swept.failures) == (1, 1, [])
     assert (real.charges, clocked.charges) == ([10], [])
 
 

@@ -88,7 +88,7 @@ def test_a_top_up_that_is_paid_while_it_expires_is_one_or_the_other():
             return False
         return True
 
-    paid, expired = at_once([settle, lambda: topups.expire_unpaid(at=late)])
+    paid, expired = at_once([settle, lambda: topups.expire_unpaid(at=late).done])
 
     assert paid != bool(expired)
     top_up.refresh_from_db()

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from ledger import inputs
 from ledger.errors import IdempotencyConflictError
 from ledger.integrity import taken
+from ledger.sweeps import Sweep
 from wallets.errors import TopUpStateError
 from wallets.models import TopUp
 from wallets.topups import booking, declines
@@ -121,22 +122,24 @@ def fail(*, top_up: TopUp, reason: str, at: datetime, cause: str = "") -> TopUp:
     return top_up
 
 
-def expire_unpaid(*, at: datetime) -> int:
+def expire_unpaid(*, at: datetime) -> Sweep:
     """
-    Fail what has been asked for and not paid in time, by each customer's clock; return how many.
+    Fail what has been asked for and not paid in time, by each customer's clock; say how many.
 
     Safe to run twice, late, or concurrently.
     """
-    bounds: dict[str, Any] = {"at": at, "days": settings.METERBOOK_TOPUP_DAYS, "limit": _CHUNK}
-    done = 0
+    bounds: dict[str, Any] = {"at": at, "days": settings.METERBOOK_TOPUP_DAYS, "last": 0}
+    sweep = Sweep()
     while True:
         with connection.cursor() as cursor:
-            cursor.execute(_UNPAID, bounds)
+            cursor.execute(_UNPAID, {**bounds, "limit": _CHUNK})
             found = cursor.fetchall()
         for number, customers_time in found:
-            done += _expire(number, customers_time)
+            bounds["last"] = number
+            with sweep.each(number):
+                sweep.done += _expire(number, customers_time)
         if len(found) < _CHUNK:
-            return done
+            return sweep
 
 
 def _expire(number: int, at: datetime) -> bool:
@@ -156,5 +159,6 @@ _UNPAID: Final = """
     LEFT JOIN ledger_testclock k ON k.id = c.clock_id
     WHERE t.state IN ('requested', 'awaiting_payment')
       AND t.created_at <= coalesce(k.now_at, %(at)s) - %(days)s * interval '1 day'
-    ORDER BY t.created_at, t.id LIMIT %(limit)s
+      AND t.id > %(last)s
+    ORDER BY t.id LIMIT %(limit)s
 """

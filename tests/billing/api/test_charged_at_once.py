@@ -154,7 +154,7 @@ def test_a_change_stays_where_charging_fails_and_the_sweep_charges_it(api, shop,
     charges_fail()
     swept = due.sweep(at=day("01-01"))
 
-    assert (swept.customers, swept.failures) == (1, [])
+    assert (swept.done, swept.failures) == (1, [])
     assert Subscription.objects.get(customer=customer).due_at == day("02-01")
     assert charged(api) == ["10"]
 

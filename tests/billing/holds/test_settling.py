@@ -30,7 +30,9 @@ def missed(scene, amount, *names, **terms):
 
 
 def settle(at=LATER):
-    return settling.settle_arrived(at=at)
+    sweep = settling.settle_arrived(at=at)
+    assert sweep.failures == []
+    return sweep.done
 
 
 def verified():
@@ -113,3 +115,23 @@ def test_what_goes_back_is_booked_in_the_month_of_the_capture(scene):
     returned = Transaction.objects.get(key__startswith="captured:")
     assert (returned.effective_at, returned.period.starts_at.month) == (NOON + 20 * DAY, 7)
     assert verified() == []
+
+
+def test_a_customer_whose_capture_fails_keeps_no_other_waiting(scene, monkeypatch):
+    other = scene.child("other")
+    for customer, name, subject in ((scene.customer, "a", "api"), (other, "b", "other")):
+        scene.grant(100, customer=customer)
+        scene.send(event(5, id=name, subject=subject))
+        missed(scene, 30, name, customer=customer)
+    put_right = settling._settle
+
+    def failing(book_id, customer_id, *rest):
+        if customer_id == scene.customer.pk:
+            raise KeyError("missing")
+        return put_right(book_id, customer_id, *rest)
+
+    monkeypatch.setattr(settling, "_settle", failing)
+    sweep = settling.settle_arrived(at=LATER)
+
+    assert (sweep.done, [customer for customer, _ in sweep.failures]) == (1, [scene.customer.pk])
+    assert (standing_on(scene.customer, "captured"), standing_on(other, "captured")) == (30, 0)

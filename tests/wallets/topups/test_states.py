@@ -14,6 +14,7 @@ from tests.wallets.topups.buying import ask, credits_wallet, has, holds, pay, to
 from wallets import topups
 from wallets.errors import TopUpStateError
 from wallets.models import CreditGrant, CreditPrice, TopUpEvent
+from wallets.topups import advancing
 
 pytestmark = pytest.mark.django_db
 
@@ -134,13 +135,30 @@ def test_credit_without_a_price_in_that_currency_is_not_sold(wallet):
 def test_what_nobody_pays_in_time_fails(wallet):
     top_up, paid = ask(wallet), pay(ask(wallet))
 
-    assert topups.expire_unpaid(at=NOON + timedelta(days=13)) == 0
-    assert topups.expire_unpaid(at=NOON + timedelta(days=14)) == 1
-    assert topups.expire_unpaid(at=NOON + timedelta(days=15)) == 0
+    assert topups.expire_unpaid(at=NOON + timedelta(days=13)).done == 0
+    assert topups.expire_unpaid(at=NOON + timedelta(days=14)).done == 1
+    assert topups.expire_unpaid(at=NOON + timedelta(days=15)).done == 0
     top_up.refresh_from_db()
     paid.refresh_from_db()
     assert (top_up.state, top_up.reason) == ("failed", "It was not paid in time.")
     assert paid.state == "settled"
+
+
+def test_a_top_up_that_cannot_be_failed_keeps_no_other_waiting(wallet, monkeypatch):
+    bad, good = ask(wallet), ask(wallet)
+    fail = advancing.fail
+
+    def failing(*, top_up, **how):
+        if top_up.pk == bad.pk:
+            raise KeyError("missing")
+        return fail(top_up=top_up, **how)
+
+    monkeypatch.setattr(advancing, "fail", failing)
+    swept = topups.expire_unpaid(at=NOON + timedelta(days=14))
+
+    assert (swept.done, [number for number, _ in swept.failures]) == (1, [bad.pk])
+    good.refresh_from_db()
+    assert good.state == "failed"
 
 
 def test_a_failed_top_up_stays_failed(wallet):
