@@ -42,13 +42,15 @@ def create_meter(
     value_path: str = "",
     dimensions: Mapping[str, str] | None = None,
     feature_key: str = "",
+    late_usage: str = Meter.LateUsage.RERATE,
     name: str = "",
 ) -> Meter:
     """
     Define how events of a type are counted from ``at`` on.
 
     ``dimensions`` names what prices and reports may tell apart: name → path into the event's
-    data. The feature is the meter's own key unless it is named.
+    data. The feature is the meter's own key unless it is named. ``late_usage`` says where usage
+    counts that comes when its period has been invoiced.
 
     Raises:
         InvalidInputError: a malformed key, path or dimension; an unknown aggregation; a unit
@@ -69,6 +71,7 @@ def create_meter(
         dimensions=_dimensions(dimensions or {}),
         unit=unit,
         feature_key=inputs.key("feature_key", feature_key or key),
+        late_usage=inputs.choice("late_usage", late_usage, Meter.LateUsage.values),
         created_at=at,
     )
     with transaction.atomic(), taken(key=key):
@@ -76,15 +79,20 @@ def create_meter(
     return meter
 
 
-def rename_meter(*, meter: Meter, name: str) -> Meter:
+def change_meter(*, meter: Meter, name: str | None = None, late_usage: str | None = None) -> Meter:
     """
-    Give a meter another name for people; its key and definition stay.
+    Give a meter another name for people, or say what becomes of late usage from now on.
+
+    What is not given stays, and so do its key and definition.
 
     Raises:
-        InvalidInputError: the name is too long or cannot be shown.
+        InvalidInputError: the name is too long or cannot be shown; there is no such policy.
     """
-    meter.name = inputs.name("name", name, may_be_empty=True)
-    meter.save(update_fields=["name"])
+    if name is not None:
+        meter.name = inputs.name("name", name, may_be_empty=True)
+    if late_usage is not None:
+        meter.late_usage = inputs.choice("late_usage", late_usage, Meter.LateUsage.values)
+    meter.save(update_fields=["name", "late_usage"])
     return meter
 
 

@@ -246,7 +246,8 @@ _CHARGES: Final = """
     WITH house AS MATERIALIZED (
         SELECT id, purpose FROM ledger_account
         WHERE customer_id IS NULL AND purpose IN
-            ('deferred_revenue', 'subscription_revenue', 'commitment_revenue', 'discounts')
+            ('deferred_revenue', 'subscription_revenue', 'commitment_revenue', 'discounts',
+             'one_off_revenue', 'adjustment_revenue', 'rebates')
     ), entry AS (
         SELECT e.source_id AS charge_id,
                CASE WHEN c.id IS NULL THEN -e.amount WHEN d.id IS NULL THEN e.amount ELSE 0 END

@@ -1,9 +1,10 @@
 """
 What is due for a customer up to an instant: done in order, once, whoever asks and how often.
 
-Fees and minimums of subscriptions, true-ups of contracts, recurring credit and the expiry of
-credit are taken by their instants; each is a transaction of its own, so that a crash loses nothing
-and the next run goes on. The schedule calls this for the real time, a test clock for its own.
+Fees and minimums of subscriptions, true-ups of contracts, charges that wait for their time,
+recurring credit and the expiry of credit are taken by their instants; each is a transaction of its
+own, so that a crash loses nothing and the next run goes on. The schedule calls this for the real
+time, a test clock for its own.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Final
 from django.db import connection, transaction
 
 from billing import charging, contracts
+from billing.charging import waiting
 from billing.entitlements import allowances
 from billing.metering import snapshot
 from billing.metering.snapshot import Snapshot
-from billing.models import Contract, Subscription, SubscriptionEvent
+from billing.models import Charge, Contract, Subscription, SubscriptionEvent
 from billing.subscriptions import changes
 from billing.subscriptions.history import Kind
 from ledger.models import Customer
@@ -65,7 +67,7 @@ class _Due:
 
     at: datetime
     turn: int
-    what: Subscription | Contract | _Credit = field(compare=False)
+    what: Subscription | Contract | Charge | _Credit = field(compare=False)
 
 
 def run(*, customer: Customer, until: datetime, wait: bool = True, most: int | None = None) -> Done:
@@ -153,6 +155,10 @@ def _next(customer: Customer, until: datetime) -> _Due | None:
     if contract := Contract.objects.filter(**mine).order_by("due_at", "pk").first():
         assert contract.due_at is not None, "it was asked for by it"
         found.append(_Due(contract.due_at, 1, contract))
+    charges = Charge.objects.filter(customer=customer, scheduled_at__lte=until)
+    if charge := charges.order_by("scheduled_at", "pk").first():
+        assert charge.scheduled_at is not None, "it was asked for by it"
+        found.append(_Due(charge.scheduled_at, 1, charge))
     comes_at = schedules.next_due(customer_id=customer.pk)
     if comes_at is not None and comes_at <= until:
         found.append(_Due(comes_at, 2, _Credit.COMES))
@@ -184,6 +190,10 @@ def _do(
         true_up = contracts.settle(contract=due.what, until=until, catalogue=catalogue, wait=wait)
         done.true_ups += true_up.charges if true_up else 0
         return wait or true_up is not None
+    if isinstance(due.what, Charge):
+        is_done = waiting.settle(charge=due.what, until=until, catalogue=catalogue, wait=wait)
+        done.charges += is_done
+        return wait or is_done
     step = charging.settle(subscription=due.what, until=until, catalogue=catalogue, wait=wait)
     done.charges += step.charges if step else 0
     return wait or step is not None
@@ -214,6 +224,8 @@ _DUE_CUSTOMERS: Final = """
           WHERE due_at <= %(at)s AND customer_id > %(last)s
           UNION SELECT customer_id FROM billing_contract
           WHERE due_at <= %(at)s AND customer_id > %(last)s
+          UNION SELECT customer_id FROM billing_charge
+          WHERE scheduled_at <= %(at)s AND customer_id > %(last)s
           UNION SELECT customer_id FROM billing_entitlement
           WHERE wallet_id IS NULL AND "limit" IS NOT NULL AND starts_at <= %(at)s
             AND (ends_at IS NULL OR ends_at > %(at)s) AND customer_id > %(last)s

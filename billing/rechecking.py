@@ -1,5 +1,5 @@
 """
-Having subscriptions and contracts, and what is billed, looked at again.
+Having subscriptions, contracts, corrections of prices and what is billed looked at again.
 
 Late usage lowers a minimum or a true-up that has been charged, a coupon takes something off a
 cycle that is over: their ``due_at`` goes back to where that makes a difference. Ingest calls
@@ -59,6 +59,20 @@ def _reopen(lock: str, numbers: Sequence[int]) -> None:
             cursor.execute(_REOPEN, [arrays.whole(settled)])
 
 
+def adjustments(instants: Mapping[int, datetime]) -> None:
+    """
+    Have corrections of the prices of these accruals looked at again, from an instant each.
+
+    Called once the accruals are locked: whoever corrects a price has them locked as well.
+    """
+    if not instants:
+        return
+    numbers = sorted(instants)
+    times = arrays.texts([instants[number].isoformat() for number in numbers])
+    with connection.cursor() as cursor:
+        cursor.execute(_ADJUSTMENTS, [arrays.whole(numbers), times])
+
+
 def _rewind(lock: str, rewind: str, instants: Mapping[int, datetime]) -> None:
     if not instants:
         return
@@ -105,3 +119,7 @@ _LOCK_CHARGES: Final = _LOCK_USAGE.replace("accrual_id", "charge_id")
 _REOPEN: Final = """
     UPDATE billing_billable SET settled_at = NULL WHERE id = ANY(%s::bigint[])
 """
+_ADJUSTMENTS: Final = f"""
+    UPDATE billing_charge c SET scheduled_at = n.since FROM {_ASKED}
+    WHERE c.accrual_id = n.id AND c.terms IS NOT NULL
+"""  # noqa: S608 - fixed fragments

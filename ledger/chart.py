@@ -55,6 +55,7 @@ PURPOSES: Final[Mapping[str, Purpose]] = {
     "deferred_revenue": Purpose(type="liability", orientation=-1),  # fees paid in advance
     "subscription_revenue": Purpose(type="income", orientation=-1),
     "commitment_revenue": Purpose(type="income", orientation=-1),  # minimums and true-ups
+    "adjustment_revenue": Purpose(type="income", orientation=-1),  # of prices that were corrected
     "discounts": Purpose(type="income"),  # of coupons; lowers revenue
     "breakage_revenue": Purpose(type="income", orientation=-1),
     "one_off_revenue": Purpose(type="income", orientation=-1),

@@ -20,6 +20,11 @@ from ledger.admin.fields import AssetField, BookField, JsonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.models import Asset
 
+LATE_USAGE: Final = [
+    (Meter.LateUsage.RERATE, "Counts in its own period; the difference is invoiced"),
+    (Meter.LateUsage.NEXT_PERIOD, "Counts in the running period once its own is invoiced"),
+]
+
 
 class MeterForm(OperationForm):
     book = BookField()
@@ -37,13 +42,15 @@ class MeterForm(OperationForm):
         required=False,
         help_text="What grants may be restricted to; empty is the key.",
     )
+    late_usage = forms.ChoiceField(choices=LATE_USAGE, label="Late usage")
 
 
-class NameForm(OperationForm):
+class ChangeForm(OperationForm):
     name = forms.CharField(max_length=200, required=False)
+    late_usage = forms.ChoiceField(choices=LATE_USAGE, label="Late usage")
 
     def prepare(self) -> None:
-        self.initial = {"name": self.row.name}
+        self.initial = {"name": self.row.name, "late_usage": self.row.late_usage}
 
 
 def _create(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
@@ -51,21 +58,22 @@ def _create(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
     return Done(message=f"Added the meter {meter.key}.", row=meter)
 
 
-def _rename(request: HttpRequest, row: Meter, given: dict[str, Any]) -> Done:
-    return Done(message=f"Renamed {row.key}.", row=catalogue.rename_meter(meter=row, **given))
+def _change(request: HttpRequest, row: Meter, given: dict[str, Any]) -> Done:
+    return Done(message=f"Changed {row.key}.", row=catalogue.change_meter(meter=row, **given))
 
 
 def _archive(request: HttpRequest, row: Meter, given: dict[str, Any]) -> Done:
     return Done(message=f"Archived {row.key}.", row=catalogue.archive_meter(meter=row, at=now()))
 
 
-RENAME: Final = Operation(
+CHANGE: Final = Operation(
     name="rename",
-    label="Rename",
-    explanation="Changes the name people see. The key and the definition stay for ever.",
+    label="Change",
+    explanation="Changes the name people see, and what becomes of late usage from now on. The key "
+    "and the definition stay for ever.",
     permission="billing.change_meter",
-    form=NameForm,
-    run=_rename,
+    form=ChangeForm,
+    run=_change,
 )
 ARCHIVE: Final = Operation(
     name="archive",
@@ -91,14 +99,14 @@ class MeterAdmin(Listing):
     )
     fields = (
         "key", "name", "book", "event_type", "aggregation", "value_path", "dimensions", "unit",
-        "feature_key", "state", "created", "archived",
+        "feature_key", "late_usage", "state", "created", "archived",
     )  # fmt: skip
     readonly_fields = fields
     keyset = ("key", "pk")
     list_display = ("key", "name", "event_type", "aggregation", "value_path", "unit", "state")
     list_filter = (BookFilter, "aggregation")
     list_select_related = ("unit", "book")
-    operations = (RENAME, ARCHIVE)
+    operations = (CHANGE, ARCHIVE)
     search_fields = ("key__istartswith", "event_type__istartswith")
 
     def panels(self, request: HttpRequest, obj: Meter) -> dict[str, Any]:

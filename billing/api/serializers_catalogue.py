@@ -27,6 +27,7 @@ class MeterOut(serializers.Serializer[Any]):
     dimensions = serializers.DictField(child=serializers.CharField())
     unit = serializers.CharField(source="unit.code")
     feature_key = serializers.CharField()
+    late_usage = serializers.ChoiceField(Meter.LateUsage.choices)
     created_at = Instant()
     archived_at = Instant(allow_null=True)
 
@@ -40,6 +41,7 @@ class MeterOut(serializers.Serializer[Any]):
         "dimensions": {"model": "$.model", "token": "$.type"},
         "unit": "tokens",
         "feature_key": "llm-tokens",
+        "late_usage": "rerate",
         "created_at": _AT,
         "archived_at": None,
     }
@@ -64,6 +66,12 @@ class MeterIn(Body):
     )
     unit = serializers.CharField(max_length=100, help_text="The code of an asset of kind unit.")
     feature_key = serializers.CharField(max_length=200, default="", allow_blank=True)
+    late_usage = serializers.ChoiceField(
+        Meter.LateUsage.choices,
+        default=Meter.LateUsage.RERATE,
+        help_text="Where usage counts that comes when its period has been invoiced: in its own"
+        " (the difference is invoiced), or in the one that is running then.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "key": "llm-tokens",
@@ -79,7 +87,8 @@ class MeterIn(Body):
 class MeterChange(Body):
     """What may change about a meter."""
 
-    name = serializers.CharField(max_length=200, allow_blank=True)
+    name = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    late_usage = serializers.ChoiceField(Meter.LateUsage.choices, required=False)
 
     example: ClassVar[dict[str, Any]] = {"name": "Tokens of language models"}
 

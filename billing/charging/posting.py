@@ -24,7 +24,7 @@ from billing.metering.takings import Part, Takings
 from billing.models import Charge, ChargeChange
 from ledger import bulk, chart
 from ledger.chart import Spec
-from ledger.money import ZERO, absolute, add, negate
+from ledger.money import ZERO, absolute, add, negate, subtract
 from ledger.moves import Move, Posting
 from wallets import watches
 from wallets.burn_order import version_of
@@ -40,8 +40,14 @@ _PURPOSES: Final = {
     Charge.Kind.TRUE_UP: "commitment_revenue",
     Charge.Kind.OVERAGE: "commitment_revenue",
     Charge.Kind.COUPON: "discounts",
+    Charge.Kind.ONE_OFF: "one_off_revenue",
+    Charge.Kind.ADJUSTMENT: "adjustment_revenue",
+    Charge.Kind.REBATE: "rebates",
 }
 _LONGEST: Final = 200  # of the name of an account
+_CHANGING: Final = (
+    "posted", "earned", "earned_until", "taken", "ends_at", "scheduled_at", "updated_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +215,7 @@ def _settle(
         house = accounts[_credited(charge), line.label[:_LONGEST]]
         takings = Takings(charge.taken)
         if line.amount > ZERO:
-            for account_id, part in payer.pay(
-                line.amount, at, line.feature, takings, is_credit_only
-            ):
+            for account_id, part in _paid(line, payer, takings, is_credit_only=is_credit_only):
                 moves[at].append(Move(account_id, house, part, at, charge.pk))
         else:
             for account_id, part in _given_back(line, payer, takings):
@@ -220,6 +224,21 @@ def _settle(
     charge.posted = add(charge.posted, line.amount)
     if not is_deferred(charge):
         charge.earned = charge.posted
+
+
+def _paid(line: Line, payer: Payer, takings: Takings, *, is_credit_only: bool) -> list[Part]:
+    """Take what was given back from where it went, as far as it is there; the rest as usage is."""
+    parts, rest = list[Part](), line.amount
+    for account_id, given in reversed(takings.parts) if line.sources is not None else ():
+        again = min(negate(given), rest, payer.left_on(account_id, rest))
+        if again > ZERO:
+            parts.append((account_id, again))
+            takings.push(account_id, again)
+            payer.restore(account_id, negate(again))
+            rest = subtract(rest, again)
+    if rest:
+        parts += payer.pay(rest, line.effective_at, line.feature, takings, is_credit_only)
+    return parts
 
 
 def _given_back(line: Line, payer: Payer, takings: Takings) -> list[Part]:
@@ -323,7 +342,5 @@ def _record(slip: Slip, posted: Mapping[datetime, int], at: datetime) -> None:
     charges |= {earning.charge.pk: earning.charge for earning in slip.earnings}
     for charge in charges.values():
         charge.updated_at = at
-    Charge.objects.bulk_update(
-        charges.values(), ["posted", "earned", "earned_until", "taken", "ends_at", "updated_at"]
-    )
+    Charge.objects.bulk_update(charges.values(), _CHANGING)
     ChargeChange.objects.bulk_create(changes)

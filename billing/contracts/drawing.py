@@ -35,6 +35,7 @@ class _Run(NamedTuple):
     period: Period
     amount: Decimal
     label: str  # of the account that it is revenue on
+    taken: str  # where it came from
 
 
 def drawn(contract: Contract, period: Period) -> Decimal:
@@ -49,6 +50,11 @@ def drawn(contract: Contract, period: Period) -> Decimal:
     return total
 
 
+def takings_of(contract: Contract, period: Period) -> list[str]:
+    """Return where what usage came to in some time was taken from, whole periods only."""
+    return [run.taken for run in _runs(contract, period) if run.period.overlap(period)]
+
+
 def _runs(contract: Contract, period: Period) -> Iterator[_Run]:
     with connection.cursor() as cursor:
         since, until = period.starts_at, period.ends_at
@@ -59,12 +65,12 @@ def _runs(contract: Contract, period: Period) -> Iterator[_Run]:
     )
     known = {rate.pk: rate for rate in rates}
     month_zone = ZoneInfo(contract.book.time_zone)
-    for accrual_id, customer_id, rate_id, starts_at, amount in found:
+    for accrual_id, customer_id, rate_id, starts_at, amount, taken in found:
         rate = known[rate_id]
         if not contract.feature_keys or _feature(rate) in contract.feature_keys:
             whole = _period(rate, starts_at, month_zone)
             label = product_of(rate.meter.key, rate.match)
-            yield _Run(accrual_id, customer_id, whole, amount, label)
+            yield _Run(accrual_id, customer_id, whole, amount, label, taken)
 
 
 def _feature(rate: Rate) -> str:
@@ -124,14 +130,16 @@ _TREE: Final = """
 # Of what began before the time asked for, only the latest of a series may reach into it.
 _ACCRUALS: Final = f"""{_TREE}
     , mine AS (
-        SELECT a.id, a.customer_id, a.meter_id, a.rate_id, a.period_start, a.amount
+        SELECT a.id, a.customer_id, a.meter_id, a.rate_id, a.period_start, a.amount,
+               a.taken
         FROM tree JOIN billing_accrual a ON a.customer_id = tree.id
         JOIN billing_rate r ON r.id = a.rate_id AND r.asset_id = %s
     )
-    SELECT id, customer_id, rate_id, period_start, amount FROM mine
+    SELECT id, customer_id, rate_id, period_start, amount, taken FROM mine
     WHERE period_start >= %s AND period_start < %s
     UNION ALL
-    (SELECT DISTINCT ON (customer_id, rate_id) id, customer_id, rate_id, period_start, amount
+    (SELECT DISTINCT ON (customer_id, rate_id)
+            id, customer_id, rate_id, period_start, amount, taken
      FROM mine WHERE period_start < %s ORDER BY customer_id, rate_id, period_start DESC)
 """  # noqa: S608 - fixed fragments
 # Entries are found by the accounts that paid: its own, and its ancestors' where wallets are shared.

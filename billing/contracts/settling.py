@@ -1,4 +1,8 @@
-"""The end of a step: what is missing to the commitment, and what was spent beyond it."""
+"""
+The end of a step: what is missing to the commitment, and what was spent beyond it.
+
+The end of the last step is the end of the term: then what was agreed for volume comes back.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from billing.charging.agreement import TICK
 from billing.charging.posting import Line, Owner, Slip, post
 from billing.charging.reading import exponent_of
 from billing.charging.settling import Step
-from billing.contracts.drawing import drawn
+from billing.contracts import rebating, rolling
+from billing.contracts.rolling import Standing
 from billing.contracts.signing import Rung, rungs
 from billing.metering.snapshot import Snapshot
 from billing.models import Charge, Contract
@@ -34,10 +39,14 @@ def settle(
         if locked is None or locked.due_at is None or locked.due_at > until:
             return None
         instant, steps, slip = locked.due_at, rungs(locked), Slip()
+        owner = _owner(locked, catalogue)
         for rung in steps:
             if rung.period.ends_at == instant:
-                slip.lines += _lines(locked, rung)
-        post(owner=_owner(locked, catalogue), slip=slip, at=until)
+                slip.lines += _lines(locked, rolling.standing_of(locked, rung))
+        if instant == locked.ends_at:
+            back = rebating.line(locked, is_credit_only=owner.terms.is_credit_only)
+            slip.lines += [back] if back else []
+        post(owner=owner, slip=slip, at=until)
         following = min(
             (r.period.ends_at for r in steps if r.period.ends_at > instant), default=None
         )
@@ -75,14 +84,17 @@ def _owner(contract: Contract, catalogue: Snapshot) -> Owner:
     )
 
 
-def _lines(contract: Contract, rung: Rung) -> Iterator[Line]:
-    used = drawn(contract, rung.period)
-    missing = max(ZERO, subtract(rung.committed, used))
-    beyond = max(ZERO, subtract(used, rung.committed))
-    wanted = {Charge.Kind.TRUE_UP: missing, Charge.Kind.OVERAGE: surcharge(contract, beyond)}
+def _lines(contract: Contract, step: Standing) -> Iterator[Line]:
+    rung = step.rung
+    wanted = {
+        Charge.Kind.TRUE_UP: step.true_up,
+        Charge.Kind.OVERAGE: surcharge(contract, step.beyond),
+    }
     known = {
         row.kind: row
-        for row in Charge.objects.filter(contract=contract, starts_at=rung.period.starts_at)
+        for row in Charge.objects.filter(
+            contract=contract, starts_at=rung.period.starts_at, kind__in=wanted
+        )
     }
     for kind, amount in wanted.items():
         charge = known.get(kind) or _charge(contract, rung, kind)
@@ -92,7 +104,8 @@ def _lines(contract: Contract, rung: Rung) -> Iterator[Line]:
                 amount=change,
                 effective_at=rung.period.ends_at - TICK,
                 label="",
-                explanation={"committed": text(rung.committed), "drawn": text(used)},
+                explanation={"committed": text(step.committed), "drawn": text(step.drawn)}
+                | ({"rolled_in": text(step.rolled_in)} if step.rolled_in else {}),
             )
 
 

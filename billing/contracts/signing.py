@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from billing.charging import rebates as volume
 from billing.models import Contract, Feature
 from ledger import durations, inputs
 from ledger.durations import Duration, later
@@ -27,6 +28,8 @@ _COMPARED: Final = (
     "time_zone",
     "amounts",
     "overage_multiplier",
+    "shortfall",
+    "rebates",
 )
 
 
@@ -50,6 +53,8 @@ def create(
     name: str = "",
     feature_keys: Collection[str] = (),
     overage_multiplier: Decimal | None = None,
+    shortfall: str = Contract.Shortfall.CHARGE,
+    rebates: Mapping[str, Any] | None = None,
     time_zone: str = "",
     cause: str = "",
 ) -> Contract:
@@ -57,16 +62,19 @@ def create(
     Enter a commitment, once per book and key: one amount for each step of the term.
 
     The term is as many steps as there are amounts, each ``ramp`` long, counted from ``starts_at``
-    on the wall clock of ``time_zone`` (the book's unless given).
+    on the wall clock of ``time_zone`` (the book's unless given). What a step lacks is charged when
+    it ends, or with ``roll_over`` added to the next one. ``rebates`` says what comes back at the
+    end of the term: a basis (volume or graduated) and tiers of what was spent.
 
     Raises:
         InvalidInputError: no amounts or more than 240, one below zero or finer than is kept, a
             ramp that is no duration, an unknown feature or time zone, a unit's asset, a
-            multiplier below one.
+            multiplier below one, an unknown policy, tiers that do not rise.
         IdempotencyConflictError: the key stands for another contract.
     """
     length = durations.parse("ramp", ramp)
     zone = inputs.time_zone("time_zone", time_zone or customer.book.time_zone)
+    agreed = volume.parse(rebates)
     wanted = Contract(
         book_id=customer.book_id,
         customer=customer,
@@ -80,6 +88,8 @@ def create(
         time_zone=zone.key,
         amounts=[_amount(place, amount, asset) for place, amount in enumerate(amounts)],
         overage_multiplier=_multiplier(overage_multiplier),
+        shortfall=inputs.choice("shortfall", shortfall, Contract.Shortfall.values),
+        rebates=agreed.document() if agreed else None,
         due_at=later(starts_at, length, zone),
         cause=inputs.name("cause", cause, longest=1000, may_be_empty=True),
         created_at=at,

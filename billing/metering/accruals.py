@@ -66,17 +66,20 @@ class Wanted(NamedTuple):
 
 def lock(wanted: dict[Series, Wanted]) -> dict[Series, OpenAccrual]:
     """
-    Lock the accruals of these series, opening new ones; late ones are to be billed once more.
+    Lock the accruals of these series, opening new ones; late ones are looked at once more.
 
     Two queries when all exist and none is late.
     """
     found = _find(wanted)
     if len(found) < len(wanted):
         with connection.cursor() as cursor:
-            cursor.execute(_CREATE, _created(sorted(wanted, key=_order), wanted))
+            cursor.execute(_CREATE, _created(sorted(wanted, key=order), wanted))
         found = _find(wanted)
-    rechecking.usage([number for number, series in found.items() if wanted[series].is_late])
-    return _locked(found, wanted)
+    late = {n: wanted[series].ends_at for n, series in found.items() if wanted[series].is_late}
+    rechecking.usage(list(late))
+    opened = _locked(found, wanted)
+    rechecking.adjustments(late)
+    return opened
 
 
 def save(accruals: Iterable[OpenAccrual]) -> None:
@@ -99,11 +102,13 @@ def save(accruals: Iterable[OpenAccrual]) -> None:
         )
 
 
-def _order(series: Series) -> tuple[int, int, int, datetime]:
+def order(series: Series) -> tuple[int, int, int, datetime]:
+    """Return what series are sorted by wherever they are written."""
     return series.customer_id, series.meter_id, series.rate_id or 0, series.period_start
 
 
-def _columns(series: Iterable[Series]) -> list[str]:
+def columns(series: Iterable[Series]) -> list[str]:
+    """Return series as the four arrays that a query unnests."""
     customers, meters, rates, periods = zip(*series, strict=True)
     return [
         arrays.whole(customers),
@@ -125,14 +130,14 @@ def _find(series: Iterable[Series]) -> dict[int, Series]:
     with connection.cursor() as cursor:
         for query, part in ((_FIND, priced), (_FIND_UNPRICED, unpriced)):
             if part:
-                cursor.execute(query, _columns(part))
+                cursor.execute(query, columns(part))
                 found |= {row[0]: part[row[1] - 1] for row in cursor.fetchall()}
     return found
 
 
 def _created(series: Sequence[Series], wanted: Mapping[Series, Wanted]) -> list[str]:
     ends = [_written(wanted[one].ends_at) for one in series]
-    return [*_columns(series), arrays.texts(ends)]
+    return [*columns(series), arrays.texts(ends)]
 
 
 def _locked(

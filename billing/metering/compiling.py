@@ -31,6 +31,7 @@ class CompiledMeter:
     scale: int
     feature_key: str
     created_at: datetime
+    moves_on: bool = False  # what comes late counts in the period that is running then
 
     @property
     def adds_up(self) -> bool:
@@ -57,6 +58,7 @@ def compiled(meter: Meter) -> CompiledMeter:
         scale=meter.unit.scale,
         feature_key=meter.feature_key,
         created_at=meter.created_at,
+        moves_on=meter.late_usage == Meter.LateUsage.NEXT_PERIOD,
     )
 
 

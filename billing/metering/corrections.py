@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from billing.budgets import using
 from billing.metering import (
     accruals,
+    late,
     own_items,
     recording,
     retracting,
@@ -237,6 +238,7 @@ def _post(
     arriving = items_of(
         catalogue=catalogue, numbered=numbered, owners=owners, terms=terms, own=own.items
     )
+    arriving = late.as_before(arriving, leaving)
     work = recording.open_work(
         catalogue=catalogue,
         items=arriving,
@@ -260,6 +262,7 @@ def _post(
         book=book, key=key, kind=kind, work=work, evidence=digest
     )
     accruals.save(work.accruals.values())
+    late.note(arriving, work.accruals)
     if digest is not None:
         correction.replacement_id = next(iter(numbered))
         writing.write_batch(

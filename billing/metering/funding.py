@@ -138,6 +138,13 @@ class Payer:
         if lot is not None and (cap := self.caps.get(lot.wallet_id)) is not None:
             cap.take(amount, at)
 
+    def left_on(self, account_id: int, most: Decimal) -> Decimal:
+        """Return how much of an amount an account can give: a lot what is left, others all."""
+        if account_id in {self.unbilled_id, self.overdraft_id}:
+            return most
+        lot = self.known.get(account_id)
+        return lot.remaining if lot is not None else ZERO
+
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that goes back to an account available again within this batch."""
         if account_id == self.unbilled_id:

@@ -25,6 +25,7 @@ from billing.budgets.matching import Budgets, Counter
 from billing.metering import (
     accruals,
     burning,
+    late,
     own_items,
     prepaid,
     snapshot,
@@ -113,6 +114,8 @@ def record(
     items = items_of(
         catalogue=catalogue, numbered=numbered, owners=owners, terms=terms, own=own.items
     )
+    if catalogue.moves_on:
+        items = late.moved_on(items, catalogue=catalogue, at=received_at)
     work = open_work(
         catalogue=catalogue,
         items=items,
@@ -130,6 +133,8 @@ def record(
     digest = writing.digest_of(numbered)
     posted = post(book=book, key=f"usage:{batch_id}", kind="usage", work=work, evidence=digest)
     accruals.save(work.accruals.values())
+    if catalogue.moves_on:
+        late.note(items, work.accruals)
     writing.write_batch(
         book=book,
         batch_id=batch_id,

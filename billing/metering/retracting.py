@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing.metering import own_items, recording, unique_values
+from billing.metering import late, own_items, recording, unique_values
 from billing.metering.accruals import Series
 from billing.metering.aggregations import RETRACT, Reading, recompute
 from billing.metering.attribution import Item, OpenSeries
@@ -176,7 +176,7 @@ def _remaining(item: Item, event: UsageEvent) -> Iterator[tuple[datetime, Fact, 
     series = item.of.series
     events = UsageEvent.objects.filter(
         customer_id=series.customer_id,
-        occurred_at__gte=series.period_start,
+        occurred_at__gte=late.earliest_of(item.of.accrual.id, series.period_start),
         accrual_ids__contains=[item.of.accrual.id],
     ).exclude(pk=event.pk)
     for at, fact in facts_of(standing(events)):

@@ -63,6 +63,7 @@ class Snapshot:
     latest_clock_at: datetime | None = None  # of the book's test clocks, if they are allowed
     budgets: Budgets = field(default_factory=Budgets)
     unit_ids: frozenset[int] = frozenset()  # what its meters count in, archived ones among them
+    moves_on: bool = False  # whether some meter's late usage counts in a later period
     subjects: dict[str, int] = field(default_factory=dict)
     terms: dict[int, Terms] = field(default_factory=dict)
     # By (customer, meter, rate), and by (customer, asset): unbilled and overdraft.
@@ -171,6 +172,7 @@ def _load(book_id: int, version: int) -> Snapshot:
         latest_clock_at=clock_at if settings.METERBOOK_TEST_CLOCKS else None,
         budgets=matching.load(book_id) if has_budgets else Budgets(),
         unit_ids=frozenset(meter.unit_id for meter in meters),
+        moves_on=any(meter.late_usage == Meter.LateUsage.NEXT_PERIOD for meter in meters),
     )
 
 

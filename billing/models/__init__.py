@@ -3,6 +3,7 @@
 from billing.models.billables import Billable
 from billing.models.catalogue import Meter, Rate, RateCard
 from billing.models.charges import Charge, ChargeChange, Contract
+from billing.models.closing import Closing, ClosingCheck, Reopening
 from billing.models.collection import CollectionProfile, Party, Supplier
 from billing.models.costs import CostPrice, UnknownModel
 from billing.models.entitlements import Budget, BudgetApproval, BudgetUse, Entitlement
@@ -40,6 +41,7 @@ from billing.models.usage import (
     Correction,
     DeadLetter,
     EventKey,
+    LateUsage,
     UnattributedEvent,
     UniqueValue,
     UsageBatch,
@@ -58,6 +60,8 @@ __all__ = [
     "BudgetUse",
     "Charge",
     "ChargeChange",
+    "Closing",
+    "ClosingCheck",
     "CollectionProfile",
     "Contract",
     "Correction",
@@ -73,6 +77,7 @@ __all__ = [
     "InvoiceEvent",
     "InvoiceLine",
     "InvoiceTax",
+    "LateUsage",
     "Meter",
     "Party",
     "Plan",
@@ -82,6 +87,7 @@ __all__ = [
     "PlanVersion",
     "Rate",
     "RateCard",
+    "Reopening",
     "Run",
     "RunPart",
     "Series",

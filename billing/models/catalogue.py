@@ -24,6 +24,12 @@ class Meter(models.Model):
         LATEST = "latest"
         UNIQUE_COUNT = "unique_count"
 
+    class LateUsage(models.TextChoices):
+        """Where usage counts that comes when its period has been invoiced."""
+
+        RERATE = "rerate"  # in its own period: the difference is invoiced
+        NEXT_PERIOD = "next_period"  # in the period that is running when it comes
+
     id = models.BigAutoField(primary_key=True)
     book = models.ForeignKey(Book, models.PROTECT, related_name="meters")
     key = models.SlugField(max_length=100)
@@ -34,6 +40,9 @@ class Meter(models.Model):
     dimensions = models.JSONField(default=dict, blank=True)  # name -> path
     unit = models.ForeignKey(Asset, models.PROTECT, related_name="+")
     feature_key = models.CharField(max_length=200)
+    late_usage = models.CharField(
+        max_length=11, choices=LateUsage.choices, default=LateUsage.RERATE, db_default="rerate"
+    )
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
 
@@ -41,6 +50,10 @@ class Meter(models.Model):
         ordering = ["key"]
         constraints = [
             models.UniqueConstraint(fields=["book", "key"], name="billing_meter_key"),
+            models.CheckConstraint(
+                condition=Q(late_usage__in=["rerate", "next_period"]),
+                name="billing_meter_late_usage",
+            ),
             models.CheckConstraint(
                 condition=Q(aggregation="count") | ~Q(value_path=""),
                 name="billing_meter_has_value",

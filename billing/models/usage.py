@@ -205,6 +205,18 @@ class Accrual(models.Model):
         return f"{self.customer_id}/{self.meter_id} {self.period_start:%Y-%m}"
 
 
+class LateUsage(models.Model):
+    """That usage counts in a running value which happened before its period, and since when."""
+
+    accrual = models.OneToOneField(
+        Accrual, models.PROTECT, primary_key=True, related_name="late_usage"
+    )
+    earliest_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.accrual_id} {self.earliest_at:%Y-%m-%d}"
+
+
 class UniqueValue(models.Model):
     """A value that a unique count has seen in a period, and in how many events that still stand."""
 

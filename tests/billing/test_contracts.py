@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from billing import checks, contracts, due
+from billing import catalogue, checks, contracts, due
 from billing.models import Charge, Feature
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.models import Asset
 from tests import factories
 from tests.billing.charging.agreed import agreed, on
-from tests.billing.scene import START, event, new_scene
+from tests.billing.scene import START, event, left, new_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -255,3 +255,89 @@ def test_running_again_changes_nothing(scene):
 
     assert run(scene, "2025-02-01").true_ups == 0
     assert charged("true_up") == [100]
+
+
+def test_a_shortfall_rolls_over_and_only_the_last_step_is_charged(scene):
+    contract = sign(scene, 100, 200, 100, shortfall="roll_over")
+    use(scene, 30, "2025-01-10")
+    use(scene, 210, "2025-02-10")
+    use(scene, 110, "2025-03-10")
+    run(scene, "2025-03-31")
+    assert charged("true_up") == []
+
+    standing = contracts.balance(contract=contract, at=on("2025-03-31"))
+    assert [step.rolled_in for step in standing.steps] == [0, 70, 60]
+    assert [step.committed for step in standing.steps] == [100, 270, 160]
+    assert (standing.committed, standing.drawn, standing.remaining) == (400, 350, 50)
+
+    run(scene, "2025-04-01")
+    assert charged("true_up") == [50]
+    assert not list(checks.charges_were_posted(book_id=None))
+
+
+def test_spending_beyond_begins_above_what_rolled_over(scene):
+    sign(scene, 100, 100, shortfall="roll_over", overage_multiplier=Decimal("1.5"))
+    use(scene, 60, "2025-01-10")
+    use(scene, 150, "2025-02-10")
+    run(scene, "2025-03-01")
+
+    assert (charged("true_up"), charged("overage")) == ([], [5])
+
+
+def test_late_usage_of_a_step_moves_the_ones_that_follow(scene):
+    sign(scene, 100, 100, shortfall="roll_over")
+    run(scene, "2025-03-10")
+    assert charged("true_up") == [200]
+
+    use(scene, 80, "2025-01-20", received="2025-03-11")
+    run(scene, "2025-03-11")
+
+    assert charged("true_up") == [120]
+    assert scene.unbilled == 200
+
+
+VOLUME = {"basis": "volume", "tiers": [{"above": "200", "percentage": "10"}]}
+
+
+def test_what_was_agreed_for_volume_comes_back_at_the_end_of_the_term(scene):
+    contract = sign(scene, 100, 100, rebates=VOLUME)
+    use(scene, 150, "2025-01-10")
+    use(scene, 151, "2025-02-10")
+    run(scene, "2025-02-28")
+    assert charged("rebate") == []
+    assert contracts.balance(contract=contract, at=on("2025-02-28")).rebate == Decimal("30.1")
+
+    run(scene, "2025-03-01")
+
+    assert charged("rebate") == [Decimal("-30.1")]
+    assert scene.holds("rebates", "k") == Decimal("30.1")
+    assert scene.unbilled == Decimal("270.9")
+    assert not list(checks.charges_were_posted(book_id=None))
+
+
+def test_late_usage_raises_a_rebate(scene):
+    sign(scene, 0, rebates=VOLUME)
+    use(scene, 201, "2025-01-10")
+    run(scene, "2025-02-01")
+    use(scene, 99, "2025-01-31", received="2025-02-05")
+    run(scene, "2025-02-05")
+
+    assert charged("rebate") == [-30]
+    assert scene.unbilled == 270
+
+
+def test_a_rebate_goes_back_to_credit_where_nothing_is_invoiced(scene):
+    catalogue.set_profile(customer=scene.customer, settlement="credit_only")
+    lot = scene.grant(1000)
+    sign(scene, 0, rebates=VOLUME)
+    use(scene, 300, "2025-01-10")
+    run(scene, "2025-02-01")
+
+    assert (left(lot), scene.unbilled) == (730, 0)
+    assert not list(checks.charges_were_posted(book_id=None))
+
+
+@pytest.mark.parametrize("terms", [{"shortfall": "forgive"}, {"rebates": {"tiers": []}}])
+def test_unknown_policies_and_empty_rebates_are_refused(scene, terms):
+    with pytest.raises(InvalidInputError):
+        sign(scene, 100, **terms)

@@ -81,8 +81,8 @@ class OneMeter(Resource):
         return self.answer(s.MeterOut, find_meter(self, meter))
 
     @operation(
-        "rename-meter",
-        summary="Give a meter another name",
+        "change-meter",
+        summary="Give a meter another name, or say what becomes of late usage from now on",
         tag="Meters",
         path=["meter"],
         body=s.MeterChange,
@@ -92,7 +92,7 @@ class OneMeter(Resource):
     def patch(self, request: Request, meter: str) -> Response:
         found = find_meter(self, meter)
         return self.answer(
-            s.MeterOut, catalogue.rename_meter(meter=found, **self.body(s.MeterChange))
+            s.MeterOut, catalogue.change_meter(meter=found, **self.body(s.MeterChange))
         )
 
 

@@ -131,8 +131,14 @@ class Meters(WholeSection):
 
     name = "meters"
     kind = "meter"
-    defaults = {"name": "", "value_property": "", "dimensions": {}, "archived_at": None}
-    changeable = frozenset({"name", "archived_at"})
+    defaults = {
+        "name": "",
+        "value_property": "",
+        "dimensions": {},
+        "late_usage": "rerate",
+        "archived_at": None,
+    }
+    changeable = frozenset({"name", "late_usage", "archived_at"})
     unsaid = frozenset({"archived_at"})
     fields: ClassVar[frozenset[str]] = frozenset(
         {
@@ -144,6 +150,7 @@ class Meters(WholeSection):
             "dimensions",
             "unit",
             "feature_key",
+            "late_usage",
             "archived_at",
         }
     )
@@ -151,6 +158,7 @@ class Meters(WholeSection):
     def read(self, form: FileForm, held: Object, path: str) -> Row:
         form.fields(held, path, self.fields)
         key = form.key(held, "key", path)
+        policies = Meter.LateUsage.values
         return {
             "key": key,
             "name": form.words(held, "name", path, longest=200),
@@ -160,6 +168,9 @@ class Meters(WholeSection):
             "dimensions": form.texts(held, "dimensions", path),
             "unit": form.key(held, "unit", path),
             "feature_key": form.words(held, "feature_key", path, longest=200) or key,
+            "late_usage": form.choice(
+                {"late_usage": "rerate", **held}, "late_usage", path, policies
+            ),
             "archived_at": form.instant(held, "archived_at", path),
         }
 
@@ -177,6 +188,7 @@ class Meters(WholeSection):
             "dimensions": row.dimensions,
             "unit": row.unit.code,
             "feature_key": row.feature_key,
+            "late_usage": row.late_usage,
             "archived_at": instant_text(row.archived_at),
         }
 
@@ -187,7 +199,9 @@ class Meters(WholeSection):
         catalogue.create_meter(book=book, at=at, **wanted)
 
     def change(self, book: Book, row: Row, at: datetime) -> None:
-        catalogue.rename_meter(meter=meter(book, row["key"]), name=row["name"])
+        catalogue.change_meter(
+            meter=meter(book, row["key"]), name=row["name"], late_usage=row["late_usage"]
+        )
 
     def finish(self, book: Book, row: Row, path: str) -> list[Change]:
         at, found = instant(row["archived_at"]), meter(book, row["key"])
