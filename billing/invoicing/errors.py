@@ -1,0 +1,38 @@
+"""
+Why nothing is done with a document (pure).
+
+    ConflictError
+    ├── InvoiceStateError     its state does not allow that
+    └── StaleDraftError       what it is about has been billed otherwise since it was drafted
+    InvariantError
+    ├── BlockedDraftError     a critical problem has to be solved first
+    └── InvoiceDiffersError   lines, taxes and what would be posted differ
+"""
+
+from __future__ import annotations
+
+from ledger.errors import ConflictError, InvariantError
+
+
+class InvoiceStateError(ConflictError):
+    """The document is not in a state that allows this."""
+
+    code = "invoice_state"
+
+
+class StaleDraftError(ConflictError):
+    """What the draft is about has been billed otherwise since: draft it again."""
+
+    code = "stale_draft"
+
+
+class BlockedDraftError(InvariantError):
+    """The draft has a critical problem: solve it, then draft it again."""
+
+    code = "blocked_draft"
+
+
+class InvoiceDiffersError(InvariantError):
+    """The document's lines, its taxes and what would be posted differ."""
+
+    code = "invoice_differs"

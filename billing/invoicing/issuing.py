@@ -1,0 +1,265 @@
+"""
+Issuing: drafts become documents with a number, and what they say is posted.
+
+A chunk of documents is one transaction and a constant number of statements. Its locks, in order:
+documents by id, what is billed (by accrual, then charge), balances, series of numbers. A line
+says what its source had been billed for when it was drafted: if that has moved since, the
+draft is not issued but marked stale. That is why nothing can be billed twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models.expressions import RawSQL
+
+from billing.invoicing import chaining, entries, numbering, states, telling
+from billing.invoicing.chaining import Chain
+from billing.invoicing.contents import DIGEST
+from billing.invoicing.errors import InvoiceDiffersError
+from billing.models import Invoice
+from ledger import arrays, bulk, chart, durations
+from ledger.errors import InvalidInputError
+from ledger.integrity import refusals
+from ledger.moves import Move, Posting
+from wallets import watches
+
+KIND: Final = "invoice"  # of transactions
+_STALE: Final = {
+    "code": "stale",
+    "component": "document",
+    "remedy": "what it is about was billed since: draft it again",
+    "path": "",
+    "is_critical": False,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Issued:
+    """What became of drafts."""
+
+    numbers: dict[int, str] = field(default_factory=dict)  # by document
+    skipped: list[int] = field(default_factory=list)  # no drafts any more, or blocked
+    stale: list[int] = field(default_factory=list)  # to be drafted again
+
+
+def issue(
+    *, invoice_ids: Sequence[int], at: datetime, by: str, issue_date: date | None = None
+) -> Issued:
+    """
+    Issue drafts, approved or not: number them, post them, say so; all or none.
+
+    ``issue_date`` is the day of ``at`` in the book's zone unless told, and not after it. What is
+    issued already, discarded or blocked by a problem is skipped. Stale drafts are not issued.
+
+    Raises:
+        InvalidInputError: the date lies ahead.
+        InvoiceDiffersError: lines, taxes and posting of a document differ.
+        InsufficientBalanceError: a credit note takes back more than the customer may owe.
+        TransientError: nothing was done; the same call may be made again.
+    """
+    result = Issued()
+    try:
+        with refusals(), transaction.atomic():
+            locked = _lock(invoice_ids)
+            ready = [one for one in locked if _may_be_issued(one)]
+            result.skipped = sorted(set(invoice_ids) - {one.pk for one in ready})
+            chains, result.stale = chaining.lock([one.pk for one in ready])
+            _mark_stale([one for one in ready if one.pk in result.stale], at=at, by=by)
+            ready = [one for one in ready if one.pk not in result.stale]
+            if ready:
+                _issue(ready, chains, result, at=at, by=by, issue_date=issue_date)
+    except IntegrityError as error:
+        raise _differs(error) from error
+    return result
+
+
+def _differs(error: IntegrityError) -> Exception:
+    """Return the database's refusal of a document's figures in the words of the domain."""
+    name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+    if name in {"billing_invoice_adds_up", "billing_invoice_totals", "billing_invoice_open"}:
+        return InvoiceDiffersError(database=str(error).split("\n", maxsplit=1)[0])
+    return error
+
+
+def _lock(invoice_ids: Sequence[int]) -> list[Invoice]:
+    """Lock documents by id, and return them in the order of their numbers to be."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [arrays.whole(invoice_ids)])
+    rows = Invoice.objects.filter(pk__in=invoice_ids).annotate(
+        digest_now=RawSQL(_DIGEST_OF, [])  # noqa: S611 - a constant
+    )
+    return list(rows.select_related("payer", "book").order_by("book", "payer__key", "pk"))
+
+
+def _may_be_issued(invoice: Invoice) -> bool:
+    return invoice.state in states.PENDING and not invoice.is_blocked
+
+
+def _mark_stale(invoices: Sequence[Invoice], *, at: datetime, by: str) -> None:
+    if not invoices:
+        return
+    before = {one.pk: one.state for one in invoices}
+    for one in invoices:
+        one.state = Invoice.State.DRAFT
+        one.digest = None  # so that it is written anew whatever it comes to
+        one.problems = [p for p in one.problems if p.get("code") != _STALE["code"]] + [_STALE]
+    Invoice.objects.bulk_update(invoices, ["state", "digest", "problems"])
+    telling.told(invoice_ids=list(before), action="go_stale", at=at, cause=by, before=before)
+
+
+def _issue(
+    invoices: Sequence[Any],
+    chains: Sequence[Chain],
+    result: Issued,
+    *,
+    at: datetime,
+    by: str,
+    issue_date: date | None,
+) -> None:
+    dates = {one.pk: _date(one, at, issue_date) for one in invoices}
+    posted = _post(invoices, dates, at=at, by=by)
+    chaining.bill(chains)
+    before = {one.pk: one.state for one in invoices}
+    for one in invoices:
+        _fill(one, dates[one.pk], posted.get(one.pk), at=at, by=by)
+    _number(invoices)
+    _save(invoices)
+    telling.told(invoice_ids=list(before), action="issue", at=at, cause=by, before=before)
+    result.numbers = {one.pk: one.number for one in invoices}
+
+
+def _date(invoice: Invoice, at: datetime, issue_date: date | None) -> date:
+    today = at.astimezone(ZoneInfo(invoice.book.time_zone)).date()
+    if issue_date is not None and issue_date > today:
+        remedy = f"a document is dated {today} or before"
+        raise InvalidInputError(field="issue_date", value=issue_date.isoformat(), remedy=remedy)
+    return issue_date or today
+
+
+def _effective(invoice: Invoice, on: date, at: datetime) -> datetime:
+    """Return when a document counts: now or, dated back, when its day began."""
+    zone = ZoneInfo(invoice.book.time_zone)
+    return at if at.astimezone(zone).date() == on else datetime.combine(on, time.min, zone)
+
+
+def _post(
+    invoices: Sequence[Any], dates: Mapping[int, date], *, at: datetime, by: str
+) -> dict[int, int]:
+    """Post what moves, a transaction for each document, and return them by document."""
+    flows = entries.of(invoices)
+    moved = {number: moves for number, one in flows.items() if (moves := one.moves())}
+    specs = {spec for moves in moved.values() for move in moves for spec in move[:2]}
+    accounts = chart.accounts(specs, at=at)
+    postings = [
+        Posting(
+            book_id=one.book_id,
+            kind=KIND,
+            key=f"invoice:{one.pk}",
+            effective_at=_effective(one, dates[one.pk], at),
+            moves=[
+                Move(accounts[debit], accounts[credit], amount, None, one.pk)
+                for debit, credit, amount in moved[one.pk]
+            ],
+            cause=by,
+            evidence=bytes(one.digest_now),
+        )
+        for one in invoices
+        if one.pk in moved
+    ]
+    if not postings:
+        return {}
+    posted = bulk.post(postings=postings)
+    watches.touch([number for spec, number in accounts.items() if spec.purpose == "overdraft"])
+    with_moves = [one.pk for one in invoices if one.pk in moved]
+    return {pk: done.transaction_id for pk, done in zip(with_moves, posted, strict=True)}
+
+
+def _fill(invoice: Any, on: date, posted: int | None, *, at: datetime, by: str) -> None:
+    invoice.content, invoice.transaction_id = bytes(invoice.digest_now), posted
+    invoice.issued_at, invoice.issue_date = at, on
+    invoice.tax_date = invoice.tax_date or on
+    if invoice.kind != Invoice.Kind.CREDIT_NOTE:
+        invoice.due_date = _due_date(invoice, on)
+    if invoice.state == Invoice.State.DRAFT:
+        invoice.approved_at, invoice.approved_by = at, by
+    invoice.state = Invoice.State.ISSUED if invoice.due else Invoice.State.PAID
+    invoice.open = invoice.due
+    invoice.paid_at = None if invoice.due else at
+    invoice.failure = ""
+
+
+def _due_date(invoice: Invoice, on: date) -> date:
+    if not invoice.payment_terms:
+        return on
+    zone = ZoneInfo(invoice.book.time_zone)
+    terms = durations.parse("payment_terms", invoice.payment_terms)
+    return (
+        durations.later(datetime.combine(on, time(12), zone), terms, zone).astimezone(zone).date()
+    )
+
+
+def _number(invoices: Sequence[Invoice]) -> None:
+    patterns = numbering.patterns([(one.book_id, one.series_key) for one in invoices])
+    groups: dict[tuple[int, str, date], list[Invoice]] = defaultdict(list)
+    for one in invoices:
+        assert one.issue_date is not None, "it was just dated"
+        groups[one.book_id, one.series_key, one.issue_date].append(one)
+    for (book_id, key, on), members in sorted(groups.items()):
+        taken = numbering.take(
+            book_id=book_id,
+            key=key,
+            pattern=patterns[book_id, key],
+            on=on,
+            how_many=len(members),
+        )
+        for place, one in enumerate(members):
+            one.series_id, one.sequence = taken.series_id, taken.first + place
+            one.number = taken.written(place)
+
+
+_SAVED: Final = (
+    ("id", "bigint"),
+    ("state", "text"),
+    ("content", "bytea"),
+    ("transaction_id", "bigint"),
+    ("issued_at", "timestamptz"),
+    ("issue_date", "date"),
+    ("tax_date", "date"),
+    ("due_date", "date"),
+    ("approved_at", "timestamptz"),
+    ("approved_by", "text"),
+    ("open", "numeric"),
+    ("paid_at", "timestamptz"),
+    ("failure", "text"),
+    ("series_id", "bigint"),
+    ("sequence", "integer"),
+    ("number", "text"),
+)
+
+
+def _save(invoices: Sequence[Invoice]) -> None:
+    columns = [[getattr(one, name) for one in invoices] for name, _ in _SAVED]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE, columns)
+
+
+_LOCK: Final = """
+    SELECT id FROM billing_invoice WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+_DIGEST_OF: Final = f"""
+    (SELECT {DIGEST} FROM billing_invoice i WHERE i.id = billing_invoice.id)
+"""  # noqa: S608 - fixed fragments
+_SAVE: Final = f"""
+    UPDATE billing_invoice i SET
+        {", ".join(f"{name} = n.{name}" for name, _ in _SAVED[1:])}, version = i.version + 1
+    FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _SAVED)})
+        AS n ({", ".join(name for name, _ in _SAVED)})
+    WHERE i.id = n.id
+"""  # noqa: S608 - fixed fragments
