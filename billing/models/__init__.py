@@ -36,6 +36,7 @@ from billing.models.subscriptions import (
     SubscriptionEvent,
     SubscriptionItem,
 )
+from billing.models.taxes import Document, Exemption, TaxEvidence, TaxId, TaxRate
 from billing.models.usage import (
     Accrual,
     Correction,
@@ -69,8 +70,10 @@ __all__ = [
     "Coupon",
     "CouponRedemption",
     "DeadLetter",
+    "Document",
     "Entitlement",
     "EventKey",
+    "Exemption",
     "Feature",
     "Invoice",
     "InvoiceEdit",
@@ -98,6 +101,9 @@ __all__ = [
     "SubscriptionItem",
     "Supplier",
     "TaxCode",
+    "TaxEvidence",
+    "TaxId",
+    "TaxRate",
     "UnattributedEvent",
     "UniqueValue",
     "UnknownModel",

@@ -49,13 +49,28 @@ class Feature(models.Model):
 
 
 class TaxCode(models.Model):
-    """How something is taxed, by name; rates belong to jurisdictions and dates."""
+    """
+    How something is taxed, by name; rates belong to jurisdictions and dates.
+
+    ``classification`` is what decides about the place of taxation; ``provider_codes`` are the
+    names that other engines have for it, by engine.
+    """
+
+    class Classification(models.TextChoices):
+        DIGITAL = "digital", "digital services"
+        SERVICES = "services", "other services"
+        GOODS = "goods"
+        OTHER = "other"
 
     id = models.BigAutoField(primary_key=True)
     book = models.ForeignKey(Book, models.PROTECT, related_name="+")
     key = models.SlugField(max_length=100)
     name = models.CharField(max_length=256)
     description = models.CharField(max_length=1024, blank=True, default="")
+    classification = models.CharField(
+        max_length=10, choices=Classification.choices, default=Classification.DIGITAL
+    )
+    provider_codes = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 

@@ -180,6 +180,12 @@ METERBOOK_BURN_PAID_FIRST = frozenset(env.names("METERBOOK_BURN_PAID_FIRST"))
 METERBOOK_APPROVAL_ABOVE = env.amounts("METERBOOK_APPROVAL_ABOVE")
 METERBOOK_TOUCHED = "wallets.tasks.hint_evaluation"  # once credit has moved that somebody watches
 
+# --- Taxes -----------------------------------------------------------------------------
+# What a business customer's tax id must be before the customer owes the tax: well formed, or
+# verified by its authority. Who decides about tax: a class by its dotted name, or our own rules.
+METERBOOK_TAX_IDS = env.choice("METERBOOK_TAX_IDS", ("well_formed", "verified"), "well_formed")
+TAX_PROVIDER = env.text("METERBOOK_TAX_PROVIDER")
+
 # --- API -------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "ledger.api.schema.Schema",

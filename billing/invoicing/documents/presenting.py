@@ -1,0 +1,251 @@
+"""A document's content in a reader's words, ready to be set: text alone (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from billing.invoicing.documents.printable import (
+    Address,
+    BankAccount,
+    Printable,
+    PrintedLine,
+    PrintedParty,
+    PrintedTax,
+    Step,
+)
+from billing.invoicing.documents.wording import Wording
+from billing.tax.ids import payment_reference
+
+_LONGEST_RUN: Final = 24  # letters without a place to break a line at
+_BREAK: Final = "\u200b"
+_LEAST_PRICE: Final = 2  # decimal places
+_GROUP: Final = 4  # letters of an IBAN
+_SIGNED: Final = frozenset({"credit", "prepaid"})
+
+
+def present(printable: Printable, words: Wording) -> dict[str, Any]:
+    """Return what a template shows, as JSON can carry it."""
+    return {
+        "language": words.language,
+        "title": words[printable.kind],
+        "number": printable.number if printable.is_issued else words["draft"],
+        "is_draft": not printable.is_issued,
+        "words": {name: words[name] for name in _WORDS},
+        "page": words["page"],
+        "seller": _party(printable.seller, words),
+        "buyer": _party(printable.buyer, words),
+        "facts": _facts(printable, words),
+        "due": _due(printable, words),
+        "sections": _sections(printable, words),
+        "has_tax": any(tax.percentage for tax in printable.taxes),
+        "totals": _totals(printable, words),
+        "notes": _notes(printable, words),
+        "payment": _payment(printable, words),
+    }
+
+
+_WORDS: Final = ("bill_to", "description", "quantity", "unit_price", "tax_column", "amount")
+
+
+def breakable(text: str) -> str:
+    """
+    Let a line break inside what has no space for too long, such as keys.
+
+    >>> breakable("short words stay"), breakable("a" * 30).count(chr(0x200B))
+    ('short words stay', 1)
+    """
+    return " ".join(
+        _BREAK.join(word[at : at + _LONGEST_RUN] for at in range(0, len(word), _LONGEST_RUN))
+        for word in text.split(" ")
+    )
+
+
+def _party(party: PrintedParty, words: Wording) -> dict[str, Any]:
+    reached = [part for part in (party.email, party.phone) if part]
+    registered = [f"{words['registration']}: {party.registration}"] if party.registration else []
+    return {
+        "name": breakable(party.name),
+        "lines": [breakable(line) for line in _address(party.address, words)],
+        "ids": [_id(kind, number, words) for kind, number in party.tax_ids],
+        "contact": breakable(party.contact),
+        "small": registered + reached,
+    }
+
+
+def _id(kind: str, number: str, words: Wording) -> str:
+    return f"{words['vat_id' if kind.endswith('_vat') else 'tax_id']}: {number}"
+
+
+def _address(address: Address, words: Wording) -> list[str]:
+    """Return the lines of an address: the city after its code, the country by its name."""
+    city = " ".join(part for part in (address.postal_code, address.city) if part)
+    if address.region:
+        city = f"{city}, {address.region}" if city else address.region
+    country = words.locale.territories.get(address.country.upper(), address.country)
+    return [line for line in (address.line1, address.line2, city, country) if line]
+
+
+def _facts(printable: Printable, words: Wording) -> list[list[str]]:
+    """Return what identifies the document, label by value, without what is not known."""
+    starts, ends = printable.starts_at, printable.ends_at
+    rows = [
+        ("number", printable.number),
+        ("issue_date", words.date(printable.issue_date) if printable.issue_date else ""),
+        ("due_date", "" if printable.is_credit_note else _day(printable.due_date, words)),
+        ("period", words.period(starts, ends, printable.time_zone) if starts and ends else ""),
+        ("preceding", printable.preceding.number if printable.preceding else ""),
+        ("customer", printable.buyer_key),
+        ("purchase_order", printable.purchase_order),
+        ("cost_centre", printable.cost_centre),
+        ("reason", printable.reason),
+    ]
+    return [[words[name], breakable(value)] for name, value in rows if value]
+
+
+def _day(day: Any, words: Wording) -> str:
+    return words.date(day) if day else ""
+
+
+def _due(printable: Printable, words: Wording) -> dict[str, str]:
+    """Return what the document comes to, as it stands out at the top."""
+    amount = words.money(printable.due, printable.currency, printable.exponent)
+    if printable.is_credit_note:
+        return {"label": words["credited"], "amount": amount, "by": ""}
+    if not printable.due:
+        return {"label": words["due"], "amount": amount, "by": words["nothing_due"]}
+    by = words["due_by"].format(date=words.date(printable.due_date)) if printable.due_date else ""
+    return {"label": words["due"], "amount": amount, "by": by}
+
+
+def _sections(printable: Printable, words: Wording) -> list[dict[str, Any]]:
+    """Group lines by who consumed, where that is more than one, or not the buyer."""
+    sections: dict[str, list[PrintedLine]] = {}
+    for line in printable.lines:
+        sections.setdefault(line.consumer, []).append(line)
+    is_plain = set(sections) <= {printable.buyer_key}
+    return [
+        {
+            "title": "" if is_plain else breakable(lines[0].consumer_name),
+            "lines": [_line(line, printable, words) for line in lines],
+        }
+        for lines in sections.values()
+    ]
+
+
+def _line(line: PrintedLine, printable: Printable, words: Wording) -> dict[str, Any]:
+    starts, ends = line.starts_at, line.ends_at
+    is_single = len(line.steps) == 1 and line.unit_price is None
+    return {
+        "text": breakable(line.description),
+        "period": words.period(starts, ends, printable.time_zone) if starts and ends else "",
+        "quantity": "" if line.quantity is None else words.number(line.quantity),
+        "unit": breakable(line.unit),
+        "price": ""
+        if line.unit_price is None
+        else words.number(line.unit_price, least=min(_LEAST_PRICE, printable.exponent)),
+        "tax": words.percentage(line.percentage) if line.percentage else line.category,
+        "amount": words.amount(line.amount, printable.exponent),
+        "steps": [] if is_single else [_step(step, printable, words) for step in line.steps],
+    }
+
+
+def _step(step: Step, printable: Printable, words: Wording) -> dict[str, str]:
+    places = printable.exponent
+    return {
+        "text": breakable(words.named("steps", step.text) or step.text),
+        "quantity": _written(step.quantity, words.number),
+        "price": _written(
+            step.price, lambda price: words.number(price, least=min(_LEAST_PRICE, places))
+        ),
+        "amount": _written(step.amount, lambda amount: words.amount(amount, places)),
+    }
+
+
+def _written(value: str, write: Any) -> str:
+    """Write a number; what is none stays as it is."""
+    try:
+        return str(write(Decimal(value))) if value else ""
+    except InvalidOperation:
+        return value
+
+
+def _totals(printable: Printable, words: Wording) -> list[dict[str, Any]]:
+    """Return the sums of the document, from the lines down to what is due."""
+
+    def row(name: str, amount: Decimal, **values: Any) -> dict[str, Any]:
+        shown = -amount if name in _SIGNED else amount
+        written = words.amount(shown, printable.exponent)
+        return {"label": values.pop("label", "") or words[name], "amount": written, **values}
+
+    has_taxes = any(tax.percentage for tax in printable.taxes)
+    rows = []
+    if printable.credit or printable.included_tax or has_taxes:
+        rows.append(row("subtotal", printable.subtotal))
+    if printable.credit:
+        rows.append(row("credit", printable.credit))
+    if has_taxes:
+        rows.append(row("net", printable.taxable))
+    rows += [
+        row("tax", tax.tax, label=_tax_label(tax, printable, words))
+        for tax in printable.taxes
+        if tax.percentage
+    ]
+    rows.append(row("total", printable.total, is_strong=True))
+    if printable.prepaid:
+        rows.append(row("prepaid", printable.prepaid))
+    return rows
+
+
+def _tax_label(tax: PrintedTax, printable: Printable, words: Wording) -> str:
+    return words["tax_on"].format(
+        name=words.tax_name(tax.jurisdiction),
+        rate=words.percentage(tax.percentage),
+        base=words.amount(tax.base, printable.exponent),
+    )
+
+
+def _notes(printable: Printable, words: Wording) -> list[str]:
+    """Return why taxes are not taken, in the words that the law wants, and the book's own note."""
+    reasons = (
+        words.named("exempt", tax.code) or tax.note for tax in printable.taxes if not tax.percentage
+    )
+    noted = [*dict.fromkeys(reason for reason in reasons if reason)]
+    return [breakable(line) for line in [*noted, *printable.note.splitlines()] if line.strip()]
+
+
+def _payment(printable: Printable, words: Wording) -> dict[str, Any] | None:
+    """Return how to pay, if there is something to pay and an account to pay it to."""
+    account = _account(printable.bank_accounts, printable.currency)
+    if account is None or printable.is_credit_note or not printable.due:
+        return None
+    amount = words.money(printable.due, printable.currency, printable.exponent)
+    text = (
+        words["pay"].format(amount=amount, date=words.date(printable.due_date))
+        if printable.due_date
+        else words["pay_soon"].format(amount=amount)
+    )
+    reference = payment_reference(printable.number) if printable.is_issued else ""
+    rows = [
+        ("holder", account.holder or printable.seller.name),
+        ("iban", _grouped(account.iban)),
+        ("bic", account.bic),
+        ("reference", _grouped(reference)),
+    ]
+    return {
+        "title": words["payment"],
+        "text": text,
+        "rows": [[words[name], breakable(value)] for name, value in rows if value],
+    }
+
+
+def _account(accounts: Iterable[BankAccount], currency: str) -> BankAccount | None:
+    """Return the account of the currency, else one of any."""
+    held = [account for account in accounts if account.iban]
+    own = (account for account in held if account.currency == currency)
+    return next(own, None) or next((each for each in held if not each.currency), None)
+
+
+def _grouped(text: str) -> str:
+    return " ".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))

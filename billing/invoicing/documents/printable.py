@@ -1,0 +1,214 @@
+"""
+What a document says, in no language and no format: the one source of PDF, e-invoice and CSV (pure).
+
+Its digest stands in the ledger's journal beside the entries of the document, so that nothing of it
+can be changed later without being seen. A number is taken when all else is written, so the digest
+leaves it out: the series has no gap and the number names this document alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from ledger.money import ZERO, text
+
+# Not of the content: taken after it is written, or how it looks.
+_LEFT_OUT: Final = frozenset({"number", "preceding", "is_issued", "time_zone", "consumer_name"})
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a party is."""
+
+    line1: str = ""
+    line2: str = ""
+    postal_code: str = ""
+    city: str = ""
+    region: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedParty:
+    """The seller or the buyer as a document names it."""
+
+    name: str
+    address: Address = field(default_factory=Address)
+    tax_ids: tuple[tuple[str, str], ...] = ()  # type, number
+    registration: str = ""
+    contact: str = ""
+    email: str = ""
+    phone: str = ""
+    endpoint: str = ""  # scheme:id of an electronic address
+
+    def tax_id(self, *kinds: str) -> str:
+        """Return the first number of one of these types."""
+        found = dict(self.tax_ids)
+        return next((found[kind] for kind in kinds if kind in found), "")
+
+    @property
+    def vat_id(self) -> str:
+        """Return the number that VAT goes by, if the party has one."""
+        return self.tax_id("eu_vat", "gb_vat", "ch_vat", "no_vat", "is_vat", "li_vat") or next(
+            (number for kind, number in self.tax_ids if kind.endswith("_vat")), ""
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One row of how a line came about: a tier, free units, a discount."""
+
+    text: str
+    quantity: str = ""
+    price: str = ""
+    amount: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedLine:
+    """One line: what was supplied when, how much of it, and what it comes to."""
+
+    position: int
+    kind: str
+    consumer: str  # its key
+    consumer_name: str  # as it is now
+    description: str
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    quantity: Decimal | None = None
+    unit: str = ""
+    unit_price: Decimal | None = None
+    steps: tuple[Step, ...] = ()
+    price_version: str = ""
+    amount: Decimal = ZERO
+    promotional: Decimal = ZERO
+    paid: Decimal = ZERO
+    due: Decimal = ZERO
+    tax_code: str = ""
+    category: str = ""
+    jurisdiction: str = ""
+    percentage: Decimal = ZERO
+    is_inclusive: bool = False
+    taxable: Decimal = ZERO
+    tax: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedTax:
+    """One tax of the document."""
+
+    jurisdiction: str
+    category: str
+    percentage: Decimal
+    base: Decimal
+    tax: Decimal
+    is_inclusive: bool = False
+    code: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankAccount:
+    """Where the buyer may pay to."""
+
+    iban: str
+    bic: str = ""
+    holder: str = ""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preceding:
+    """The issued document that a credit or debit note is about."""
+
+    number: str
+    issue_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printable:
+    """All that a document says. Amounts of a credit note are what is given back."""
+
+    kind: str  # invoice, debit_note, credit_note
+    number: str
+    currency: str
+    exponent: int
+    seller: PrintedParty
+    buyer: PrintedParty
+    buyer_key: str
+    issue_date: date | None
+    due_date: date | None
+    tax_date: date | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    time_zone: str = "UTC"
+    language: str = "en"
+    lines: tuple[PrintedLine, ...] = ()
+    taxes: tuple[PrintedTax, ...] = ()
+    subtotal: Decimal = ZERO
+    credit: Decimal = ZERO
+    included_tax: Decimal = ZERO
+    taxable: Decimal = ZERO
+    tax: Decimal = ZERO
+    total: Decimal = ZERO
+    prepaid: Decimal = ZERO
+    due: Decimal = ZERO
+    purchase_order: str = ""
+    cost_centre: str = ""
+    reason: str = ""
+    note: str = ""
+    payment_terms: str = ""
+    preceding: Preceding | None = None
+    bank_accounts: tuple[BankAccount, ...] = ()
+    is_issued: bool = True
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Tell whether the document gives money back."""
+        return self.kind == "credit_note"
+
+
+def canonical(printable: Printable) -> bytes:
+    """
+    Write a document's content in the one way it is written, without its number.
+
+    Amounts are written without trailing zeros, names sorted: the same content, the same bytes.
+    """
+    return _ENCODER.encode(_plain(printable))
+
+
+def digest(printable: Printable) -> bytes:
+    """Return the SHA-256 of a document's content, as the journal keeps it."""
+    return hashlib.sha256(canonical(printable)).digest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return text(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(getattr(value, name)) for name in _names(type(value)) - _LEFT_OUT}
+    return value
+
+
+_NAMES: Final[dict[type, frozenset[str]]] = {}
+
+
+def _names(kind: type) -> frozenset[str]:
+    if kind not in _NAMES:
+        _NAMES[kind] = frozenset(each.name for each in fields(kind))
+    return _NAMES[kind]
+
+
+def address_of(held: Mapping[str, Any]) -> Address:
+    """Read an address as parties keep it."""
+    return Address(**{name: str(held.get(name) or "") for name in _names(Address)})

@@ -1,0 +1,1 @@
+"""Taxes (pure): which tax a supply bears, and what it comes to on a document."""

@@ -1,0 +1,137 @@
+"""
+Taxes of drafts: decided per payer and tax code, computed per document, given back to the lines.
+
+What a draft's lines bear is written into the lines, its taxes and its totals; what was decided and
+from which facts into ``tax_decision``; what is missing or doubtful into its problems, so that
+nobody issues in good faith what the rules could not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from billing.invoicing.facts import Draft, Problem
+from billing.tax.facts import Decision, IdPolicy, Supply
+from billing.taxation import filling, providers, reading
+from billing.taxation.filling import COMPONENT
+from billing.taxation.providers import ProviderUnavailableError, Supplied, TaxDocument
+from billing.taxation.reading import NOBODY, USUAL, Known
+from ledger.models import Asset, Book, Customer
+from ledger.money import ZERO, add
+
+
+def tax(*, drafts: Sequence[Draft], book: Book, at: datetime) -> list[Draft]:
+    """
+    Fill in the taxes and totals of drafts of one book, in place, and return them.
+
+    A constant number of statements, whatever the number of drafts. Again with the same facts it
+    changes nothing. Corrections of issued lines bear the rate that these bore.
+    """
+    if not drafts:
+        return []
+    known = reading.read(drafts=drafts, book=book)
+    for draft in drafts:
+        draft.problems = [each for each in draft.problems if each.component != COMPONENT]
+    today = at.astimezone(ZoneInfo(book.time_zone)).date()
+    asked = [_supplies(draft, known, draft.tax_date or today) for draft in drafts]
+    decided = _decide(drafts, asked, known)
+    for draft, supplies, decisions in zip(drafts, asked, decided, strict=True):
+        filling.fill(draft, supplies, decisions, known)
+    return list(drafts)
+
+
+# --- What is asked -----------------------------------------------------------------------------
+
+
+def _supplies(draft: Draft, known: Known, on: date) -> dict[str, Supply]:
+    """Return what a draft sells, by tax code; lines that only give back are not asked about."""
+    buyer = known.buyers.get(draft.payer_id, NOBODY)
+    supplies: dict[str, Supply] = {}
+    for line in draft.lines:
+        line.tax_code = line.tax_code or known.default_code
+        if line.tax_code in supplies or filling.gives_back(draft, line, known) is not None:
+            continue
+        supplies[line.tax_code] = Supply(
+            seller=known.seller,
+            buyer=buyer.place,
+            buyer_is_business=buyer.is_business,
+            buyer_tax_id=buyer.tax_id,
+            classification=known.classifications.get(line.tax_code, USUAL),
+            tax_code=line.tax_code,
+            exemptions=buyer.exempt(on),
+            at=on,
+            policy=IdPolicy(settings.METERBOOK_TAX_IDS),
+        )
+    return supplies
+
+
+# --- What is answered --------------------------------------------------------------------------
+
+
+def _decide(
+    drafts: Sequence[Draft], asked: Sequence[Mapping[str, Supply]], known: Known
+) -> list[dict[str, Decision]]:
+    engine = providers.provider(known.rates)
+    own = providers.OwnRules(known.rates)
+    is_own = engine.key == own.key
+    documents = [
+        _document(draft, supplies, is_bare=is_own)
+        for draft, supplies in zip(drafts, asked, strict=True)
+    ]
+    if not is_own:
+        _name(drafts, documents)
+    try:
+        answers = engine.quote(documents)
+    except ProviderUnavailableError:
+        answers = own.quote(documents)
+        for draft in drafts:
+            _warn_of_silence(draft, engine.key)
+    return [
+        dict(zip(supplies, answer, strict=True))
+        for supplies, answer in zip(asked, answers, strict=True)
+    ]
+
+
+def _document(draft: Draft, supplies: Mapping[str, Supply], *, is_bare: bool) -> TaxDocument:
+    amounts = dict.fromkeys(supplies, ZERO)
+    for line in () if is_bare else draft.lines:
+        if line.tax_code in amounts:
+            amounts[line.tax_code] = add(amounts[line.tax_code], filling.taxed_amount(draft, line))
+    parts = tuple(Supplied(supply, amounts[code]) for code, supply in supplies.items())
+    return TaxDocument(payer_key="", currency="", supplies=parts)
+
+
+def _name(drafts: Sequence[Draft], documents: list[TaxDocument]) -> None:
+    """Say to somebody else's engine whose documents these are, and in which currencies."""
+    payers = dict(
+        Customer.objects.filter(pk__in={draft.payer_id for draft in drafts}).values_list(
+            "id", "key"
+        )
+    )
+    codes = dict(
+        Asset.objects.filter(pk__in={draft.asset_id for draft in drafts}).values_list("id", "code")
+    )
+    documents[:] = [
+        TaxDocument(
+            payer_key=payers[draft.payer_id],
+            currency=codes[draft.asset_id],
+            supplies=document.supplies,
+        )
+        for draft, document in zip(drafts, documents, strict=True)
+    ]
+
+
+def _warn_of_silence(draft: Draft, key: str) -> None:
+    draft.problems.append(
+        Problem(
+            code=ProviderUnavailableError.code,
+            component=COMPONENT,
+            remedy=f"refresh the draft once {key} answers; it is taxed by the own rules so far",
+            path="taxes",
+            is_critical=True,
+        )
+    )
