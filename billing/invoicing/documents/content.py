@@ -1,9 +1,4 @@
-"""
-Reads what documents say from the tables of invoices, in three statements for any number of them.
-
-``digest`` of a printable goes into the journal with the document's posting; what was not known yet
-then (``issue_date``, ``due_date``) is set by ``dataclasses.replace`` first.
-"""
+"""Reads what documents say from the tables of invoices, in three statements for any number."""
 
 from __future__ import annotations
 
@@ -21,13 +16,9 @@ from billing.invoicing.documents.printable import (
     PrintedTax,
     Step,
     address_of,
-    canonical,
-    digest,
 )
 from billing.models import Invoice, InvoiceLine, InvoiceTax
 from ledger.money import iso_exponent
-
-__all__ = ["canonical", "digest", "printable", "printables"]
 
 _HEADER: Final = (
     *("id", "kind", "number", "issue_date", "due_date", "tax_date", "period_starts_at"),

@@ -1,27 +1,16 @@
 """
 What a document says, in no language and no format: the one source of PDF, e-invoice and CSV (pure).
-
-Its digest stands in the ledger's journal beside the entries of the document, so that nothing of it
-can be changed later without being seen. A number is taken when all else is written, so the digest
-leaves it out: the series has no gap and the number names this document alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-
-from ledger.money import ZERO, text
-
-# Not of the content: taken after it is written, or how it looks.
-_LEFT_OUT: Final = frozenset({"number", "preceding", "is_issued", "time_zone", "consumer_name"})
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+from ledger.money import ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,39 +165,6 @@ class Printable:
         return self.kind == "credit_note"
 
 
-def canonical(printable: Printable) -> bytes:
-    """
-    Write a document's content in the one way it is written, without its number.
-
-    Amounts are written without trailing zeros, names sorted: the same content, the same bytes.
-    """
-    return _ENCODER.encode(_plain(printable))
-
-
-def digest(printable: Printable) -> bytes:
-    """Return the SHA-256 of a document's content, as the journal keeps it."""
-    return hashlib.sha256(canonical(printable)).digest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return text(value)
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in _names(type(value)) - _LEFT_OUT}
-    return value
-
-
-_NAMES: Final[dict[type, frozenset[str]]] = {}
-
-
-def _names(kind: type) -> frozenset[str]:
-    if kind not in _NAMES:
-        _NAMES[kind] = frozenset(each.name for each in fields(kind))
-    return _NAMES[kind]
-
-
 def address_of(held: Mapping[str, Any]) -> Address:
     """Read an address as parties keep it."""
-    return Address(**{name: str(held.get(name) or "") for name in _names(Address)})
+    return Address(**{each.name: str(held.get(each.name) or "") for each in fields(Address)})
