@@ -67,6 +67,16 @@ def of_periods(book_id: int, *, before: datetime, until: datetime) -> list[tuple
         return [(Total(*row[:3]), Total(row[0], *row[3:])) for row in cursor.fetchall()]
 
 
+def of_each_period(book_id: int, *, since: datetime, until: datetime) -> list[tuple[int, Total]]:
+    """Return what a book's accounts moved in each period that starts in ``[since, until)``."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH {UNFOLDED}, {_BY_EACH_PERIOD}",
+            {"book": book_id, "since": since, "until": until},
+        )
+        return [(row[0], Total(*row[1:])) for row in cursor.fetchall()]
+
+
 def of_days(account_ids: Iterable[int], *, since: date) -> list[tuple[date, Total]]:
     """Return what accounts moved from a day on (UTC), by effective day; no rows where nothing."""
     with connection.cursor() as cursor:
@@ -236,7 +246,7 @@ _SUMMED: Final = """
     GROUP BY w.id
 """
 
-_BY_PERIOD: Final = """
+_BOOKED: Final = """
     booked AS (
         SELECT k.account_id, k.period_id, k.debits, k.credits
         FROM ledger_account a JOIN ledger_bucket k ON k.account_id = a.id
@@ -247,7 +257,14 @@ _BY_PERIOD: Final = """
         JOIN ledger_transaction t ON t.id = u.transaction_id AND t.book_id = %(book)s
         CROSS JOIN LATERAL (
             SELECT * FROM ledger_delta WHERE transaction_id = u.transaction_id OFFSET 0) d
-    )
+    )"""
+_BY_EACH_PERIOD: Final = f"""{_BOOKED}
+    SELECT b.period_id, b.account_id, sum(b.debits), sum(b.credits)
+    FROM booked b JOIN ledger_period p ON p.id = b.period_id
+    WHERE p.starts_at >= %(since)s AND p.starts_at < %(until)s
+    GROUP BY b.period_id, b.account_id
+"""  # noqa: S608 - fixed fragments
+_BY_PERIOD: Final = f"""{_BOOKED}
     SELECT b.account_id,
            coalesce(sum(b.debits) FILTER (WHERE p.starts_at < %(before)s), 0),
            coalesce(sum(b.credits) FILTER (WHERE p.starts_at < %(before)s), 0),
@@ -255,7 +272,7 @@ _BY_PERIOD: Final = """
            coalesce(sum(b.credits) FILTER (WHERE p.starts_at >= %(before)s), 0)
     FROM booked b JOIN ledger_period p ON p.id = b.period_id AND p.starts_at < %(until)s
     GROUP BY b.account_id
-"""
+"""  # noqa: S608 - fixed fragments
 _BY_DAY: Final = """
     moved AS (
         SELECT account_id, effective_date, debits, credits FROM ledger_bucket

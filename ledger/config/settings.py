@@ -282,6 +282,7 @@ LEDGER_CHECKS = [
     "billing.checks.events_are_those_taken",
     "billing.checks.events_were_counted",
     "billing.checks.charges_were_posted",
+    "billing.reports.checks.reports_tie_out",
     "billing.price_checks.amounts_are_priced",
     "billing.price_checks.costs_were_posted",
     "billing.limit_checks.budgets_were_counted",

@@ -39,9 +39,7 @@ def use(scene, value, at, *, received="", **more):
 
 def invoiced(scene):
     """Say that all usage so far stands on a document."""
-    return Billable.objects.filter(customer=scene.customer).update(
-        settled_at=START, last_line_id=1
-    )
+    return Billable.objects.filter(customer=scene.customer).update(settled_at=START, last_line_id=1)
 
 
 def counted():
