@@ -102,14 +102,20 @@ def _may_be_issued(invoice: Invoice) -> bool:
     return invoice.state in states.PENDING and not invoice.is_blocked
 
 
-def _mark_stale(invoices: Sequence[Invoice], *, at: datetime, by: str) -> None:
+def is_stale(invoice: Invoice) -> bool:
+    """Whether a draft was found stale, and not drafted again since."""
+    return any(problem.get("code") == _STALE["code"] for problem in invoice.problems)
+
+
+def _mark_stale(stale: Sequence[Invoice], *, at: datetime, by: str) -> None:
+    invoices = [one for one in stale if not is_stale(one)]
     if not invoices:
         return
     before = {one.pk: one.state for one in invoices}
     for one in invoices:
         one.state = Invoice.State.DRAFT
         one.digest = None  # so that it is written anew whatever it comes to
-        one.problems = [p for p in one.problems if p.get("code") != _STALE["code"]] + [_STALE]
+        one.problems = [*one.problems, _STALE]
     Invoice.objects.bulk_update(invoices, ["state", "digest", "problems"])
     telling.told(invoice_ids=list(before), action="go_stale", at=at, cause=by, before=before)
 

@@ -456,7 +456,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('number', ''), models.Q(('open', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('due'), '-', models.F('paid')), '-', models.F('credited')), '-', models.F('written_off')), '-', models.F('refunded'))), ('open__gte', 0)), _connector='OR'), name='billing_invoice_open'),
+            constraint=models.CheckConstraint(condition=models.Q(('number', ''), models.Q(('open', 0), ('state', 'void')), models.Q(('open', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('due'), '-', models.F('paid')), '-', models.F('credited')), '-', models.F('written_off')), '-', models.F('refunded'))), ('open__gte', 0)), _connector='OR'), name='billing_invoice_open'),
         ),
         migrations.AddConstraint(
             model_name='invoice',

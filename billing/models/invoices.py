@@ -245,6 +245,7 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(number="")
+                | Q(state="void", open=0)
                 | Q(
                     open=F("due") - F("paid") - F("credited") - F("written_off") - F("refunded"),
                     open__gte=0,
