@@ -15,10 +15,12 @@ from django.db import migrations, models
 BACKFILL = """
     UPDATE billing_accrual a
     SET period_ends_at = coalesce(
-        (SELECT least(i.ends_at, CASE WHEN i.billing_cadence = '' THEN i.ends_at
-                                      ELSE a.period_start + i.billing_cadence::interval END)
-         FROM billing_subscriptionitem i WHERE i.rate_id = a.rate_id),
-        a.period_start + interval '1 month')
+        (SELECT least(i.ends_at, CASE WHEN i.billing_cadence = '' THEN i.ends_at ELSE
+             ((a.period_start AT TIME ZONE s.time_zone) + i.billing_cadence::interval) AT TIME ZONE s.time_zone END)
+         FROM billing_subscriptionitem i JOIN billing_subscription s ON s.id = i.subscription_id
+         WHERE i.rate_id = a.rate_id),
+        (SELECT ((a.period_start AT TIME ZONE b.time_zone) + interval '1 month') AT TIME ZONE b.time_zone
+         FROM billing_meter m JOIN ledger_book b ON b.id = m.book_id WHERE m.id = a.meter_id))
 """
 
 
