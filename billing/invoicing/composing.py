@@ -1,0 +1,275 @@
+"""
+From sources to documents (pure): what grew is invoiced, what fell is given back.
+
+What stands on issued documents and fell becomes a credit note against the document that billed it,
+or a line below zero on the next invoice, as the profile says. What was never billed and is below
+zero (a coupon) is a line of the invoice. A document that comes to less than nothing is turned
+into a credit note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Final
+
+from billing.invoicing import edited, grouping, lines
+from billing.invoicing.facts import NOTHING_BILLED, Billed, Draft, DraftLine, Printed, Problem, Sums
+from billing.invoicing.materials import (
+    ADJUSTMENT,
+    Consumer,
+    Currency,
+    Earlier,
+    Edit,
+    Place,
+    Profile,
+    Source,
+)
+from billing.invoicing.printing import upto
+from ledger.money import ZERO, add, negate, subtract, total
+from ledger.periods import Period
+
+INVOICE: Final = "invoice"
+CREDIT_NOTE: Final = "credit_note"
+_GIVING: Final = frozenset({INVOICE, "debit_note"})
+_ORDER: Final = {
+    kind: place
+    for place, kind in enumerate(
+        ("fee", "one_off", "usage", "minimum", "true_up", "overage", "overdraft", "adjustment")
+    )
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """What one payer's documents in one currency are composed of."""
+
+    payer_id: int
+    currency: Currency
+    profile: Profile
+    consumers: Mapping[int, Consumer]
+    sources: Sequence[Source]
+    edits: Mapping[Place, Sequence[Edit]] = field(default_factory=dict)
+    until: datetime
+    zone: tzinfo
+    is_progressive: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Composed:
+    """Documents without tax, and the sources that need none."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    quiet: list[Source] = field(default_factory=list)
+
+
+def compose(case: Case) -> Composed:
+    """Return the documents that a payer's sources come to."""
+    found = Composed()
+    drafts: dict[Place, Draft] = {}
+    stuck: list[Problem] = []
+    for source in sorted(case.sources, key=_turn):
+        reached = upto(source.now, case.currency.exponent)
+        change = reached.since(source.before)
+        if not any(change.sums) and not any(change.printed):
+            found.quiet.append(source)
+        elif _comes_back(source, change, case.profile):
+            stuck += _give_back(case, drafts, source, reached, change)
+        else:
+            _invoice(case, drafts, source, reached)
+    for place in case.edits.keys() - drafts.keys():
+        drafts[place] = _draft(case, place)
+    for place in sorted(drafts, key=_place_order):
+        draft = drafts[place]
+        _finish(case, place, draft)
+        if draft.kind == INVOICE:
+            draft.problems += stuck
+            stuck = []
+        if _is_wanted(draft, case, place):
+            found.drafts.append(draft)
+        else:
+            silent = {line.billable_id for line in draft.lines}
+            found.quiet += [one for one in case.sources if one.billable_id in silent]
+    return found
+
+
+def credit_of(line: DraftLine, paid_credit: str) -> Decimal:
+    """Return what credit takes off a line before it is taxed."""
+    if paid_credit == "as_payment":
+        return line.promotional
+    return add(line.promotional, line.paid)
+
+
+def _comes_back(source: Source, change: Billed, profile: Profile) -> bool:
+    """Say whether a source fell below what issued documents say of it."""
+    if source.before == NOTHING_BILLED or profile.corrections == "next_invoice":
+        return False
+    shown = change.printed
+    if shown.due == ZERO:
+        return shown.amount < ZERO and profile.paid_credit == "as_payment"
+    return shown.due < ZERO
+
+
+def _invoice(case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed) -> None:
+    consumer = case.consumers[source.consumer_id]
+    group_key = grouping.key_of(case.profile, consumer, source)
+    place = Place(case.payer_id, case.currency.asset_id, group_key, INVOICE, None)
+    if _is_deferred(case, place, source):
+        return
+    made = lines.line(
+        source, reached, consumer=consumer, exponent=case.currency.exponent, zone=case.zone
+    )
+    if made.amount < ZERO and source.before != NOTHING_BILLED:
+        made.kind = ADJUSTMENT
+        made.description = lines.correction_of(source, case.zone)
+    _add(case, drafts, place, made)
+
+
+def _give_back(
+    case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed, change: Billed
+) -> list[Problem]:
+    """Add what fell to credit notes against the documents that billed it, the last first."""
+    consumer = case.consumers[source.consumer_id]
+    parts, missing = _shared(source, change)
+    was = source.before
+    for earlier, part in parts:
+        place = Place(
+            earlier.payer_id,
+            case.currency.asset_id,
+            earlier.group_key,
+            CREDIT_NOTE,
+            earlier.invoice_id,
+        )
+        if _is_deferred(case, place, source):
+            continue
+        becomes = was.plus(part)
+        made = lines.line(
+            replace(source, before=was),
+            becomes,
+            consumer=consumer,
+            exponent=case.currency.exponent,
+            zone=case.zone,
+        )
+        _add(case, drafts, place, lines.as_correction(made, source, earlier, case.zone))
+        was = becomes
+    if not missing:
+        return []
+    return [
+        Problem(
+            code="nothing_left_to_credit",
+            component="line",
+            path=source.name,
+            remedy=f"{missing:f} less was used than invoiced, but credit notes gave it back"
+            " already; check those notes, or charge the difference by hand",
+        )
+    ]
+
+
+def _shared(source: Source, change: Billed) -> tuple[list[tuple[Earlier, Billed]], Decimal]:
+    """Share what fell among the lines that billed it; the last one bears all but what is due."""
+    billed = [one for one in source.earlier if one.kind in _GIVING]
+    rest = negate(change.printed.due)
+    if rest <= ZERO:
+        return [(one, change) for one in billed[:1]], ZERO
+    parts: list[tuple[Earlier, Decimal]] = []
+    for earlier in billed:
+        if part := min(rest, earlier.creditable):
+            parts.append((earlier, part))
+            rest = subtract(rest, part)
+    if not parts:
+        return [], rest
+    simple = [(earlier, _due_alone(negate(part))) for earlier, part in parts]
+    if rest:
+        return simple, rest
+    others = NOTHING_BILLED
+    for _, change_of_one in simple[:-1]:
+        others = others.plus(change_of_one)
+    return [*simple[:-1], (simple[-1][0], change.since(others))], ZERO
+
+
+def _due_alone(amount: Decimal) -> Billed:
+    return Billed(Sums(amount=amount, unbilled=amount), Printed(amount=amount, due=amount))
+
+
+def _is_deferred(case: Case, place: Place, source: Source) -> bool:
+    """Say whether a person left a source to a later document."""
+    return any(
+        edit.operation == "remove" and edit.billable_id == source.billable_id
+        for edit in case.edits.get(place, ())
+    )
+
+
+def _add(case: Case, drafts: dict[Place, Draft], place: Place, line: DraftLine) -> None:
+    draft = drafts.get(place)
+    if draft is None:
+        draft = drafts[place] = _draft(case, place)
+    draft.lines.append(line)
+    draft.cut = draft.cut or line.cut_to
+
+
+def _draft(case: Case, place: Place) -> Draft:
+    profile = case.profile
+    is_note = place.kind == CREDIT_NOTE
+    return Draft(
+        kind=place.kind,
+        payer_id=place.payer_id,
+        asset_id=place.asset_id,
+        exponent=case.currency.exponent,
+        group_key=place.group_key,
+        series_key="CN" if is_note else profile.series_key,
+        corrects_id=place.corrects_id,
+        until=case.until,
+        profile_id=profile.id,
+        is_progressive=case.is_progressive,
+        paid_credit=profile.paid_credit,
+        purchase_order=grouping.purchase_order_of(profile, place.group_key),
+        cost_centre=grouping.cost_centre_of(profile, place.group_key),
+    )
+
+
+def _finish(case: Case, place: Place, draft: Draft) -> None:
+    draft.problems += edited.apply(draft, case.edits.get(place, ()), consumer_id=case.payer_id)
+    if draft.kind == INVOICE and total(line.due for line in draft.lines) < ZERO:
+        draft.kind, draft.series_key = CREDIT_NOTE, "CN"
+        draft.lines = [lines.turned(line) for line in draft.lines]
+
+
+def _is_wanted(draft: Draft, case: Case, place: Place) -> bool:
+    """Say whether a document says anything, or a person wants it."""
+    if case.edits.get(place):
+        return True
+    if any(line.amount or line.due for line in draft.lines):
+        return True
+    return bool(draft.lines) and case.profile.zero_invoices == "issue"
+
+
+def _turn(source: Source) -> tuple[object, ...]:
+    return (
+        source.consumer_id,
+        source.subscription_id or 0,
+        _ORDER.get(source.kind, len(_ORDER)),
+        source.period.starts_at,
+        source.name,
+        source.billable_id,
+    )
+
+
+def _place_order(place: Place) -> tuple[object, ...]:
+    return place.kind != INVOICE, place.group_key, place.payer_id, place.corrects_id or 0
+
+
+def spans(found: Iterable[DraftLine]) -> Period | None:
+    """Return the time that lines are for, together."""
+    periods = [line.period for line in found if line.period is not None]
+    if not periods:
+        return None
+    return Period(min(p.starts_at for p in periods), max(p.ends_at for p in periods))
+
+
+def billables_of(drafts: Iterable[Draft]) -> Collection[int]:
+    """Return the sources that documents say something of."""
+    return {
+        line.billable_id for draft in drafts for line in draft.lines if line.billable_id is not None
+    }
