@@ -124,6 +124,9 @@ def _invoice(case: Case, drafts: dict[Place, Draft], source: Source, reached: Bi
     if made.amount < ZERO and source.before != NOTHING_BILLED:
         made.kind = ADJUSTMENT
         made.description = lines.correction_of(source, case.zone)
+        made.corrects_line_id = next(
+            (one.line_id for one in source.earlier if one.kind in _GIVING), None
+        )
     _add(case, drafts, place, made)
 
 
@@ -145,8 +148,9 @@ def _give_back(
         if _is_deferred(case, place, source):
             continue
         becomes = was.plus(part)
+        is_whole = len(parts) == 1 and not missing
         made = lines.line(
-            replace(source, before=was),
+            replace(source, before=was, rated=source.rated if is_whole else None),
             becomes,
             consumer=consumer,
             exponent=case.currency.exponent,
@@ -230,6 +234,7 @@ def _draft(case: Case, place: Place) -> Draft:
 
 
 def _finish(case: Case, place: Place, draft: Draft) -> None:
+    draft.lines.sort(key=lambda line: line.kind == ADJUSTMENT)
     draft.problems += edited.apply(draft, case.edits.get(place, ()), consumer_id=case.payer_id)
     if draft.kind == INVOICE and total(line.due for line in draft.lines) < ZERO:
         draft.kind, draft.series_key = CREDIT_NOTE, "CN"

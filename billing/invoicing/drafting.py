@@ -23,7 +23,6 @@ from billing.invoicing import (
     composing,
     pending,
     sources,
-    taxing,
     telling,
     validating,
     writing,
@@ -33,6 +32,7 @@ from billing.invoicing.facts import Draft
 from billing.invoicing.materials import Consumer, Currency, Profile, Source
 from billing.invoicing.pending import Standing
 from billing.models import Run
+from billing.taxation import applying
 from ledger import arrays
 from ledger.models import Asset, Book
 
@@ -134,7 +134,7 @@ def compose(desk: Desk) -> tuple[list[Draft], list[Source]]:
             made = composing.compose(case)
             drafts += made.drafts
             quiet += made.quiet
-    drafts = taxing.tax(drafts=drafts, book=desk.book, at=desk.at)
+    drafts = applying.tax(drafts=drafts, book=desk.book, at=desk.at)
     validating.check(drafts, desk.profiles, desk.currencies, desk.standing, until=desk.until)
     return drafts, quiet
 

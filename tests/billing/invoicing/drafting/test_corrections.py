@@ -1,0 +1,186 @@
+"""What stands on issued documents and changes comes back, as a credit note or on the next one."""
+
+from decimal import Decimal
+
+import pytest
+
+from billing.models import Billable, Invoice
+from tests.billing.invoicing.drafting.billed import billed, lines, money, rows, with_usage
+
+pytestmark = pytest.mark.django_db
+
+
+def changed_on_the_second_day(**profile):
+    """Return $6 a month, paid ahead for January, changed to $10 on 2 January."""
+    shop = billed()
+    if profile:
+        shop.profile(**profile)
+    shop.agreed.fee(6)
+    [january] = shop.issue("2024-01-01")
+    shop.agreed.replace("base", 10, "2024-01-02")
+    return shop, january
+
+
+def test_a_change_of_plan_gives_581_back_and_charges_968():
+    shop, january = changed_on_the_second_day()
+
+    shop.draft("2024-01-02")
+
+    invoice, note = shop.drafts
+    assert lines(invoice) == money(("Base", "9.68"))
+    assert (note.kind, note.corrects_id, note.due) == ("credit_note", january.pk, Decimal("5.81"))
+    [back] = rows(note)
+    assert back.corrects_line == rows(january)[0]
+    assert back.description == "Correction of 1 January 2024: Base"
+
+
+def test_both_are_issued_and_nothing_is_left_unbilled():
+    shop, _ = changed_on_the_second_day()
+
+    note, invoice = shop.issue("2024-01-02")
+
+    assert (note.number, invoice.number) == ("CN-2024-000001", "INV-2024-000002")
+    assert shop.agreed.scene.unbilled == 0
+    receivable = shop.agreed.scene.holds("receivable")
+    assert receivable == Decimal("6.00") - Decimal("5.81") + Decimal("9.68")
+    assert shop.draft("2024-01-02").open == []
+
+
+def test_on_request_what_comes_back_is_a_line_of_the_next_invoice():
+    shop, _ = changed_on_the_second_day(corrections="next_invoice")
+
+    shop.draft("2024-01-02")
+
+    assert lines(shop.only) == money(
+        ("Base", "9.68"), ("Correction of 1 January 2024: Base", "-5.81")
+    )
+    assert shop.only.due == Decimal("3.87")
+
+
+def test_a_document_below_nothing_is_a_credit_note():
+    shop = billed()
+    shop.profile(corrections="next_invoice")
+    shop.agreed.fee(6)
+    shop.issue("2024-01-01")
+    shop.agreed.end("2024-01-02")
+
+    shop.draft("2024-01-02")
+
+    note = shop.only
+    assert (note.kind, note.corrects, note.due) == ("credit_note", None, Decimal("5.81"))
+    shop.issue("2024-01-02")
+    assert shop.agreed.scene.unbilled == 0
+
+
+def test_late_usage_is_a_line_of_its_own():
+    shop = with_usage()
+    shop.use(7, "2024-01-10")
+    shop.issue("2024-02-01")
+    shop.use(2, "2024-01-20", received="2024-02-03")
+
+    shop.draft("2024-02-04")
+
+    assert lines(shop.only) == money(("Late usage of January 2024: Calls", "2"))
+    [late] = rows(shop.only)
+    assert (late.before[0], late.upto[0]) == (7, 9)
+
+
+def test_late_usage_is_priced_at_its_own_tier():
+    shop = with_usage(
+        {
+            "type": "graduated",
+            "tiers": [
+                {"up_to_amount": "5", "unit_price": {"type": "unit", "amount": "1"}},
+                {"unit_price": {"type": "unit", "amount": "0.5"}},
+            ],
+        }
+    )
+    shop.use(4, "2024-01-10")
+    shop.issue("2024-02-01")
+    shop.use(3, "2024-01-20", received="2024-02-03")
+
+    shop.draft("2024-02-04")
+
+    [late] = rows(shop.only)
+    assert [(one["quantity"], one["amount"]) for one in late.arithmetic] == [("1", "1"), ("2", "1")]
+    assert late.due == 2
+
+
+def test_usage_that_is_taken_back_is_credited_against_the_invoice_that_billed_it():
+    shop = with_usage()
+    shop.use(7, "2024-01-10", id="one")
+    *_, january = shop.issue("2024-02-01")
+    shop.agreed.scene.void("one")
+
+    [note] = shop.issue("2024-02-04")
+
+    assert (note.kind, note.corrects_id, note.due) == ("credit_note", january.pk, 7)
+    [back] = rows(note)
+    assert (back.quantity, back.exact_due, back.amount) == (7, 7, 7)
+    assert Billable.objects.get(accrual__isnull=False).billed == [0] * 10
+
+
+def test_what_came_late_goes_first():
+    shop = with_usage()
+    shop.use(7, "2024-01-10", id="one")
+    [january] = shop.issue("2024-02-01")
+    shop.use(2, "2024-01-20", received="2024-02-03")
+    [february] = shop.issue("2024-02-04")
+    shop.agreed.scene.void("one")
+
+    shop.issue("2024-02-05")
+
+    notes = Invoice.objects.filter(kind="credit_note").order_by("-corrects_id")
+    assert [(note.corrects_id, note.due) for note in notes] == [
+        (february.pk, 2),
+        (january.pk, 5),
+    ]
+    assert shop.agreed.scene.unbilled == 0
+
+
+def test_what_was_credited_by_hand_is_not_credited_again():
+    shop = with_usage()
+    shop.use(7, "2024-01-10", id="one")
+    [january] = shop.issue("2024-02-01")
+    *_, usage = rows(january)
+    credited_by_hand(shop, january, usage, 5)
+    shop.agreed.scene.void("one")
+
+    shop.use(1, "2024-02-05")
+    shop.draft("2024-03-01")
+
+    invoice, note = shop.drafts
+    assert note.due == 2
+    assert "nothing_left_to_credit" in [one["code"] for one in invoice.problems]
+
+
+def credited_by_hand(shop, invoice, line, amount):
+    """Issue a credit note over part of a line, as a person would."""
+    from billing.invoicing import issuing
+    from tests.billing.charging.agreed import on
+
+    amounts = dict.fromkeys(("subtotal", "taxable", "total", "due"), amount)
+    note = Invoice.objects.create(
+        book=shop.book,
+        kind="credit_note",
+        payer=shop.payer,
+        asset=invoice.asset,
+        corrects=invoice,
+        key="goodwill",
+        series_key="CN",
+        drafted_at=on("2024-02-02"),
+        **amounts,
+    )
+    note.lines.create(
+        position=1,
+        kind="credit",
+        consumer=shop.payer,
+        description="Goodwill",
+        amount=amount,
+        due=amount,
+        taxable=amount,
+        category="O",
+        product="calls",
+        corrects_line=line,
+    )
+    issuing.issue(invoice_ids=[note.pk], at=on("2024-02-02"), by="tests")
