@@ -6,6 +6,7 @@ from billing.models.charges import Charge, ChargeChange, Contract
 from billing.models.closing import Closing, ClosingCheck, Reopening
 from billing.models.collection import CollectionProfile, Party, Supplier
 from billing.models.costs import CostPrice, UnknownModel
+from billing.models.dunning import Dunning, DunningAct, DunningSchedule
 from billing.models.entitlements import Budget, BudgetApproval, BudgetUse, Entitlement
 from billing.models.invoices import (
     Invoice,
@@ -18,6 +19,7 @@ from billing.models.invoices import (
     Series,
 )
 from billing.models.offers import Coupon, CouponRedemption
+from billing.models.payments import Allocation, Claim, Dispute, Payment, Refund, Unapplied
 from billing.models.plans import (
     Addon,
     AddonVersion,
@@ -54,6 +56,7 @@ __all__ = [
     "Accrual",
     "Addon",
     "AddonVersion",
+    "Allocation",
     "Billable",
     "BillingProfile",
     "Budget",
@@ -61,6 +64,7 @@ __all__ = [
     "BudgetUse",
     "Charge",
     "ChargeChange",
+    "Claim",
     "Closing",
     "ClosingCheck",
     "CollectionProfile",
@@ -70,7 +74,11 @@ __all__ = [
     "Coupon",
     "CouponRedemption",
     "DeadLetter",
+    "Dispute",
     "Document",
+    "Dunning",
+    "DunningAct",
+    "DunningSchedule",
     "Entitlement",
     "EventKey",
     "Exemption",
@@ -83,6 +91,7 @@ __all__ = [
     "LateUsage",
     "Meter",
     "Party",
+    "Payment",
     "Plan",
     "PlanAddon",
     "PlanPhase",
@@ -90,6 +99,7 @@ __all__ = [
     "PlanVersion",
     "Rate",
     "RateCard",
+    "Refund",
     "Reopening",
     "Run",
     "RunPart",
@@ -104,6 +114,7 @@ __all__ = [
     "TaxEvidence",
     "TaxId",
     "TaxRate",
+    "Unapplied",
     "UnattributedEvent",
     "UniqueValue",
     "UnknownModel",

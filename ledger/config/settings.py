@@ -178,6 +178,8 @@ METERBOOK_TOPUP_DAYS = env.whole("METERBOOK_TOPUP_DAYS", 14, least=1)  # to be p
 # What changes more credit than this at once needs a second person, by asset; without: nothing does.
 METERBOOK_BURN_PAID_FIRST = frozenset(env.names("METERBOOK_BURN_PAID_FIRST"))
 METERBOOK_APPROVAL_ABOVE = env.amounts("METERBOOK_APPROVAL_ABOVE")
+# Differences of payments that are rounding: EUR=0.05,USD=0.05.
+METERBOOK_PAYMENT_TOLERANCE = env.amounts("METERBOOK_PAYMENT_TOLERANCE")
 METERBOOK_TOUCHED = "wallets.tasks.hint_evaluation"  # once credit has moved that somebody watches
 
 # --- Taxes -----------------------------------------------------------------------------

@@ -1,0 +1,156 @@
+"""Take a payment back that bounced: what it had paid is open again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from billing.models import Allocation, Dispute, Invoice, Payment, Unapplied
+from billing.payments import allocating, locking, writing
+from billing.payments.errors import AllocationExceedsError, PaymentStateError
+from billing.payments.policies import Share
+from billing.payments.telling import of_payment, tell
+from billing.payments.writing import Accounts, Part
+from ledger import inputs
+from ledger.errors import IdempotencyConflictError
+from ledger.integrity import refusals
+from ledger.models import Customer
+from ledger.money import ZERO, subtract, total
+
+Kind = Allocation.Kind
+
+
+def reverse(*, payment: Payment, reason: str, by: str, key: str, at: datetime) -> Allocation:
+    """
+    Take a whole payment back: returned by the bank, bounced, or entered by mistake.
+
+    What it had paid is open again, the last given first; its fee stays paid. The same key again
+    changes nothing.
+
+    Raises:
+        InvalidInputError: no reason.
+        PaymentStateError: it was taken back before, or part of its money has left: refunded, lost
+            in a dispute, or become credit.
+        IdempotencyConflictError: the key stands for something else.
+    """
+    reason = inputs.name("reason", reason, longest=500)
+    key = inputs.key("key", key, longest=255)
+    with refusals(), transaction.atomic():
+        payer = locking.payer(payment.payer_id)
+        first = Allocation.objects.filter(book=payer.book_id, key=key).first()
+        if first is not None:
+            if (first.kind, first.source_id) != (Kind.RETURNED, _money(payment).pk):
+                raise IdempotencyConflictError(key=key)
+            return first
+        money = _money(payment)
+        if payment.disputes.filter(state=Dispute.State.OPEN).exists():
+            raise PaymentStateError(payment=payment.key, remedy="decide its dispute")
+        free(money, payment.amount, payer=payer, reason=reason, by=by, at=at)
+        row = give_back(
+            money, payment.amount, f"rail_clearing:{payment.source}", payer=payer, reason=reason,
+            by=by, key=key, at=at,
+        )  # fmt: skip
+        money.refresh_from_db()
+        data = of_payment(payment, money) | {"reason": reason}
+        tell("payment.reversed", key=f"payment:{payment.pk}:back", payer=payer, data=data, at=at)
+        return row
+
+
+def free(
+    money: Unapplied, amount: Decimal, *, payer: Customer, reason: str, by: str, at: datetime
+) -> None:
+    """
+    Take so much money back from documents that an amount of it is free, the last given first.
+
+    Raises:
+        PaymentStateError: so much of it has left otherwise that the rest is less.
+    """
+    left = subtract(money.amount, _gone(money))
+    if left < amount:
+        remedy = "the rest was refunded, lost in a dispute, or became credit"
+        raise PaymentStateError(payment=str(money), amount=amount, left=left, remedy=remedy)
+    rows = Allocation.objects.filter(source=money, kind=Kind.PAYMENT, reverses=None, reversal=None)
+    for row in rows.order_by("-pk"):
+        if allocating.left_of(money) >= amount:
+            return
+        assert row.invoice_id is not None, "the database asks for one"
+        owed = locking.documents([row.invoice_id])
+        allocating.undo([row], payer=payer, asset_id=money.asset_id, reason=reason, by=by, at=at)
+        money.refresh_from_db()
+        too_much = subtract(allocating.left_of(money), amount)
+        if too_much > ZERO:
+            _again(money, Share(row.invoice_id, too_much), owed, payer, row.policy, by, at)
+
+
+def give_back(
+    money: Unapplied,
+    amount: Decimal,
+    against: str,
+    *,
+    payer: Customer,
+    reason: str,
+    by: str,
+    key: str,
+    at: datetime,
+    dispute: Dispute | None = None,
+) -> Allocation:
+    """
+    Have money leave that was free, to the account named; all is locked.
+
+    Raises:
+        AllocationExceedsError: less is free.
+    """
+    money.refresh_from_db()
+    if amount > allocating.left_of(money):
+        raise AllocationExceedsError(amount=amount, left=allocating.left_of(money))
+    accounts = Accounts(payer, money.asset_id, at)
+    part = Part(
+        kind=Kind.RETURNED,
+        amount=amount,
+        source_id=money.pk,
+        dispute=dispute,
+        reason=reason,
+        legs=[accounts.leg("unapplied_cash", against, amount)],
+    )
+    return writing.write(
+        [part],
+        payer=payer,
+        asset_id=money.asset_id,
+        kind="payment",
+        posting_key=f"returned:{money.pk}:{dispute.pk if dispute else ''}",
+        key=key,
+        cause=by,
+        at=at,
+        memo=reason,
+    )[0]
+
+
+def _money(payment: Payment) -> Unapplied:
+    return locking.source(Unapplied.objects.only("pk").get(payment=payment).pk)
+
+
+def _gone(money: Unapplied) -> Decimal:
+    """Return how much has left for good: not what was merely rounding."""
+    rows = Allocation.objects.filter(source=money)
+    gone = rows.filter(kind__in=[Kind.REFUND, Kind.WALLET, Kind.RETURNED])
+    return total(gone.values_list("amount", flat=True))
+
+
+def _again(
+    money: Unapplied,
+    share: Share,
+    owed: dict[int, Invoice],
+    payer: Customer,
+    policy: str,
+    by: str,
+    at: datetime,
+) -> None:
+    """Give the part back to a document that was taken back from it with the rest."""
+    for invoice in owed.values():
+        invoice.refresh_from_db()
+    allocating.give(
+        source=money, shares=[share], owed=owed, payer=payer, policy=policy, by=by, at=at
+    )
+    money.refresh_from_db()

@@ -1,0 +1,433 @@
+"""Money comes: it is recorded once, and given to what it is for."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from billing import payments
+from billing.models import Allocation, Invoice, Payment, Unapplied
+from billing.payments.errors import (
+    AllocationExceedsError,
+    DocumentStateError,
+    PaymentStateError,
+)
+from ledger.errors import IdempotencyConflictError, InvalidInputError, PrecisionError
+from ledger.models import Outbox, Transaction
+from tests import factories
+from tests.billing.payments.documents import DAY, drafted, issued, money_of, now, pay, standing
+from tests.factories import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+def states(*invoices):
+    return [now(invoice).state for invoice in invoices]
+
+
+def test_a_payment_that_names_its_invoice_pays_it():
+    invoice = issued()
+
+    payment = pay(invoice.payer, 100, reference=f"Thanks for {invoice.number}", rail="hypo", fee=1)
+
+    assert (now(invoice).state, now(invoice).open, now(invoice).paid) == ("paid", 0, 100)
+    assert now(money_of(payment)).applied == 100
+    assert standing(invoice.book) == {
+        "rail_clearing:hypo": 99,
+        "payment_fees": 1,
+        "one_off_revenue:chat": -100,
+    }
+    told = Outbox.objects.filter(topic="event").values_list("payload__type", flat=True)
+    assert {"payment.recorded", "invoice.paid"} <= set(told)
+    assert "payment.unapplied" not in told
+
+
+def test_the_same_payment_is_recorded_once_by_key_and_by_the_rails_name_of_it():
+    payer = factories.customer()
+    first = pay(payer, 10, key="p-1", rail="hypo", external_id="E1")
+
+    assert pay(payer, 10, key="p-1", rail="hypo", external_id="E1") == first
+    assert pay(payer, 10, key="p-2", rail="hypo", external_id="E1") == first
+    assert Payment.objects.count() == Unapplied.objects.count() == 1
+    assert Transaction.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"amount": 11}, {"external_id": "E2"}, {"rail": "other"}, {"method": "cash"}],
+    ids=str,
+)
+def test_a_key_stands_for_one_payment(other):
+    payer = factories.customer()
+    said = {"amount": 10, "key": "p-1", "rail": "hypo", "external_id": "E1", "method": "bank"}
+    pay(payer, **said)
+
+    with pytest.raises(IdempotencyConflictError):
+        pay(payer, **said | other)
+
+
+def test_what_a_key_and_a_rails_name_stand_for_together_must_be_one_payment():
+    payer = factories.customer()
+    pay(payer, 10, key="p-1", rail="hypo", external_id="E1")
+    pay(payer, 10, key="p-2", rail="hypo", external_id="E2")
+
+    with pytest.raises(IdempotencyConflictError):
+        pay(payer, 10, key="p-1", rail="hypo", external_id="E2")
+
+
+def test_a_key_of_another_payer_is_taken():
+    book = factories.book()
+    pay(factories.customer(book=book), 10, key="p-1")
+
+    with pytest.raises(IdempotencyConflictError):
+        pay(factories.customer(book=book), 10, key="p-1")
+
+
+@pytest.mark.parametrize(
+    ("field", "terms"),
+    [
+        ("amount", {"amount": 0}),
+        ("amount", {"amount": -5}),
+        ("fee", {"amount": 5, "fee": -1}),
+        ("fee", {"amount": 5, "fee": 6}),
+        ("method", {"amount": 5, "method": "barter"}),
+        ("allocate", {"amount": 5, "allocate": "newest"}),
+        ("rail", {"amount": 5, "rail": "with space"}),
+        ("external_id", {"amount": 5, "external_id": "line\nbreak"}),
+    ],
+    ids=str,
+)
+def test_a_payment_that_cannot_be_is_refused(field, terms):
+    with pytest.raises(InvalidInputError) as refused:
+        pay(factories.customer(), **terms)
+
+    assert refused.value.field == field
+
+
+def test_money_has_the_places_of_its_currency():
+    with pytest.raises(PrecisionError):
+        pay(factories.customer(), "0.001")
+    with pytest.raises(PrecisionError):
+        pay(factories.customer(), "0.5", asset=factories.asset(code="JPY"))
+
+
+def test_money_does_not_come_from_the_future():
+    payer = factories.customer()
+
+    with pytest.raises(InvalidInputError, match="received_at"):
+        payments.record(
+            payer=payer, asset=factories.asset(), amount=Decimal(1), method="cash", key="k",
+            received_at=NOON + DAY, at=NOON,
+        )  # fmt: skip
+
+
+def test_money_that_names_nothing_pays_what_has_been_due_for_longest():
+    payer = factories.customer()
+    later, sooner = issued(payer, terms="P30D"), issued(payer, terms="P10D")
+
+    pay(payer, 130)
+
+    assert states(sooner, later) == ["paid", "partially_paid"]
+    assert now(later).open == 70
+
+
+def test_an_amount_that_only_one_invoice_has_open_is_for_that():
+    payer = factories.customer()
+    older, exact = issued(payer, nets=["80"]), issued(payer, nets=["25.50"])
+
+    pay(payer, "25.50")
+
+    assert states(older, exact) == ["issued", "paid"]
+
+
+def test_a_reference_goes_before_age():
+    payer = factories.customer()
+    older, named = issued(payer), issued(payer)
+
+    pay(payer, 150, reference=named.number)
+
+    assert states(older, named) == ["partially_paid", "paid"]
+    policies = Allocation.objects.values_list("policy", flat=True)
+    assert set(policies) == {"reference"}
+
+
+def test_too_much_stays_unapplied():
+    invoice = issued()
+
+    payment = pay(invoice.payer, "120.10")
+
+    assert payments.left_of(money_of(payment)) == Decimal("20.10")
+    assert standing(invoice.book)["unapplied_cash"] == Decimal("-20.10")
+    event = Outbox.objects.get(payload__type="payment.unapplied")
+    assert event.payload["data"]["unapplied"] == "20.1"
+
+
+def test_money_may_wait_for_somebody_to_say_what_it_is_for():
+    invoice = issued()
+
+    payment = pay(invoice.payer, 100, allocate="nothing", reference=invoice.number)
+
+    assert now(invoice).open == 100
+    assert money_of(payment).waits
+
+
+def test_money_may_go_to_what_is_named_only():
+    invoice = issued()
+
+    pay(invoice.payer, 100, allocate="reference", reference="no idea")
+    assert now(invoice).open == 100
+    pay(invoice.payer, 100, allocate="reference", reference=invoice.number)
+    assert now(invoice).open == 0
+
+
+def test_money_may_go_to_the_oldest_whatever_it_names():
+    payer = factories.customer()
+    older, named = issued(payer), issued(payer)
+
+    pay(payer, 100, allocate="oldest", reference=named.number)
+
+    assert states(older, named) == ["paid", "issued"]
+
+
+def test_money_of_one_currency_does_not_pay_another():
+    payer = factories.customer()
+    invoice = issued(payer, asset=factories.asset(code="EUR"))
+
+    pay(payer, 100, reference=invoice.number)
+
+    assert now(invoice).open == 100
+
+
+def test_drafts_are_not_paid():
+    draft = drafted()
+
+    pay(draft.payer, 100)
+
+    assert now(draft).paid == 0
+
+
+class TestTolerance:
+    @pytest.fixture(autouse=True)
+    def _bounds(self, settings):
+        settings.METERBOOK_PAYMENT_TOLERANCE = {"USD": Decimal("0.05")}
+
+    def test_a_few_cents_too_little_pay_an_invoice(self):
+        invoice = issued()
+
+        pay(invoice.payer, "99.95")
+
+        assert now(invoice).state == "paid"
+        assert standing(invoice.book)["rounding"] == Decimal("0.05")
+
+    def test_a_cent_more_than_that_stays_open(self):
+        invoice = issued()
+
+        pay(invoice.payer, "99.94")
+
+        assert now(invoice).open == Decimal("0.06")
+
+    def test_a_few_cents_too_much_are_not_asked_about(self):
+        invoice = issued()
+
+        payment = pay(invoice.payer, "100.03")
+
+        assert payments.left_of(money_of(payment)) == 0
+        assert standing(invoice.book)["rounding"] == Decimal("-0.03")
+
+    def test_money_for_nothing_is_never_rounding(self):
+        payer = factories.customer()
+
+        assert payments.left_of(money_of(pay(payer, "0.03"))) == Decimal("0.03")
+
+    @pytest.mark.parametrize("amount", ["99.95", "100.03"])
+    def test_it_comes_back_with_the_payment(self, amount):
+        invoice = issued()
+        payment = pay(invoice.payer, amount)
+
+        payments.reverse(payment=payment, reason="Bounced", by="test", key="r", at=NOON)
+
+        assert now(invoice).open == 100
+        assert standing(invoice.book) == {"receivable": 100, "one_off_revenue:chat": -100}
+
+
+class TestAllocating:
+    def test_money_is_given_to_what_somebody_chose(self):
+        payer = factories.customer()
+        first, second = issued(payer), issued(payer)
+        money = money_of(pay(payer, 90, allocate="nothing"))
+
+        rows = payments.allocate(
+            source=money, parts=[(second.pk, Decimal(60)), (first.pk, Decimal(20))], by="ann",
+            at=NOON,
+        )  # fmt: skip
+
+        assert [row.policy for row in rows] == ["chosen", "chosen"]
+        assert [now(first).open, now(second).open] == [80, 40]
+        assert payments.left_of(now(money)) == 10
+
+    def test_the_same_key_gives_once(self):
+        invoice = issued()
+        money = money_of(pay(invoice.payer, 90, allocate="nothing"))
+        parts = [(invoice.pk, Decimal(30))]
+
+        first = payments.allocate(source=money, parts=parts, by="ann", at=NOON, key="a-1")
+        again = payments.allocate(source=money, parts=parts, by="ann", at=NOON, key="a-1")
+
+        assert [row.pk for row in again] == [row.pk for row in first]
+        assert now(invoice).open == 70
+        with pytest.raises(IdempotencyConflictError):
+            payments.allocate(
+                source=money, parts=[(invoice.pk, Decimal(31))], by="ann", at=NOON, key="a-1"
+            )
+
+    def test_no_more_is_given_than_there_is_or_than_is_open(self):
+        payer = factories.customer()
+        invoice, other = issued(payer), issued(payer)
+        money = money_of(pay(payer, 150, allocate="nothing"))
+
+        with pytest.raises(AllocationExceedsError):
+            payments.allocate(source=money, parts=[(invoice.pk, Decimal(101))], by="a", at=NOON)
+        parts = [(invoice.pk, Decimal(100)), (other.pk, Decimal("50.01"))]
+        with pytest.raises(AllocationExceedsError):
+            payments.allocate(source=money, parts=parts, by="a", at=NOON)
+        assert now(invoice).open == 100
+
+    @pytest.mark.parametrize("parts", [[], [("x", 0)], [("x", -1)], [("x", 5), ("x", 5)]], ids=str)
+    def test_shares_are_above_zero_and_of_different_documents(self, parts):
+        invoice = issued()
+        money = money_of(pay(invoice.payer, 150, allocate="nothing"))
+        named = [(invoice.pk, Decimal(amount)) for _, amount in parts]
+
+        with pytest.raises(InvalidInputError):
+            payments.allocate(source=money, parts=named, by="a", at=NOON)
+
+    def test_documents_of_others_drafts_and_void_ones_get_nothing(self):
+        payer = factories.customer()
+        money = money_of(pay(payer, 150))
+        euros = issued(payer, asset=factories.asset(code="EUR"))
+
+        for wrong in (issued(factories.customer(book=payer.book)), drafted(payer), euros):
+            with pytest.raises(DocumentStateError):
+                payments.allocate(source=money, parts=[(wrong.pk, Decimal(1))], by="a", at=NOON)
+
+    def test_what_was_given_may_be_taken_back_once(self):
+        invoice = issued()
+        payment = pay(invoice.payer, 100)
+        [row] = Allocation.objects.all()
+
+        undone = payments.unallocate(allocation=row, reason="Wrong one", by="ann", at=NOON)
+
+        assert payments.unallocate(allocation=row, reason="Again", by="ann", at=NOON) == undone
+        assert (now(invoice).state, now(invoice).open) == ("issued", 100)
+        assert payments.left_of(money_of(payment)) == 100
+        with pytest.raises(InvalidInputError):
+            payments.unallocate(allocation=undone, reason="Back", by="ann", at=NOON)
+
+
+class TestReversing:
+    def test_a_payment_that_bounces_opens_what_it_had_paid(self):
+        payer = factories.customer()
+        first, second = issued(payer), issued(payer)
+        payment = pay(payer, 150, rail="sepa", fee=2)
+
+        row = payments.reverse(payment=payment, reason="AC04", by="bank", key="r-1", at=NOON)
+
+        assert states(first, second) == ["issued", "issued"]
+        assert standing(payer.book) == {
+            "receivable": 200, "one_off_revenue:chat": -200, "payment_fees": 2,
+            "rail_clearing:sepa": -2,
+        }  # fmt: skip
+        assert now(money_of(payment)).returned == 150
+        again = payments.reverse(payment=payment, reason="AC04", by="bank", key="r-1", at=NOON)
+        assert again.pk == row.pk
+        assert Outbox.objects.filter(payload__type="payment.reversed").count() == 1
+
+    def test_a_payment_bounces_once(self):
+        payment = pay(factories.customer(), 10)
+        payments.reverse(payment=payment, reason="AC04", by="bank", key="r-1", at=NOON)
+
+        with pytest.raises(PaymentStateError):
+            payments.reverse(payment=payment, reason="AC04", by="bank", key="r-2", at=NOON)
+
+    def test_what_was_overdue_is_so_again(self):
+        invoice = issued()
+        payment = pay(invoice.payer, 100)
+
+        payments.reverse(
+            payment=payment, reason="AC04", by="bank", key="r", at=NOON + timedelta(days=31)
+        )
+
+        assert now(invoice).state == "overdue"
+
+
+class TestTheDatabase:
+    """Its promises, whoever writes."""
+
+    def row(self, invoice, money, **terms):
+        return Allocation(
+            **{
+                "book": invoice.book, "kind": "payment", "source": money, "invoice": invoice,
+                "amount": Decimal(1), "at": NOON, **terms,
+            }
+        )  # fmt: skip
+
+    def refused(self, *rows):
+        with pytest.raises(DatabaseError) as error, transaction.atomic():
+            Allocation.objects.bulk_create(rows)
+        return error.value.__cause__.diag.constraint_name
+
+    def test_gives_no_more_than_there_is(self):
+        payer = factories.customer()
+        invoice, money = issued(payer), money_of(pay(payer, 10, allocate="nothing"))
+
+        rows = [self.row(invoice, money, amount=Decimal(6)) for _ in range(2)]
+        assert self.refused(*rows) == "billing_unapplied_not_more"
+
+    def test_settles_no_more_than_is_open(self):
+        payer = factories.customer()
+        invoice, money = issued(payer), money_of(pay(payer, 200, allocate="nothing"))
+
+        row = self.row(invoice, money, amount=Decimal("100.01"))
+        assert self.refused(row) == "billing_invoice_open"
+
+    def test_joins_money_and_documents_of_one_payer_only(self):
+        invoice = issued()
+        money = money_of(pay(factories.customer(book=invoice.book), 200))
+
+        assert self.refused(self.row(invoice, money)) == "billing_allocation_belongs"
+
+    def test_undoes_only_what_was_done_and_only_once(self):
+        invoice = issued()
+        payment = pay(invoice.payer, 100)
+        [done] = Allocation.objects.all()
+        money = money_of(payment)
+
+        part = self.row(invoice, money, amount=Decimal(-40), reverses=done)
+        assert self.refused(part) == "billing_allocation_belongs"
+        payments.unallocate(allocation=done, reason="Wrong", by="ann", at=NOON)
+        again = self.row(invoice, money, amount=Decimal(-100), reverses=done)
+        assert self.refused(again) == "billing_allocation_reverses_id_key"
+
+    @pytest.mark.parametrize("column", ["paid", "credited", "written_off", "refunded", "open"])
+    def test_keeps_how_far_a_document_is_settled(self, column):
+        invoice = issued()
+
+        with pytest.raises(DatabaseError, match="settled by allocations"), transaction.atomic():
+            Invoice.objects.filter(pk=invoice.pk).update(**{column: 1})
+
+    @pytest.mark.parametrize("table", ["billing_payment", "billing_allocation"])
+    def test_keeps_what_was_recorded(self, table):
+        pay(issued().payer, 100)
+
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET amount = amount + 1")
+
+    def test_starts_money_with_what_came(self):
+        payment = pay(factories.customer(), 10)
+
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Unapplied.objects.create(
+                book=payment.book, payer=payment.payer, asset=payment.asset, payment=payment,
+                amount=Decimal(11), made_at=NOON,
+            )  # fmt: skip
