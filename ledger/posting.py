@@ -15,9 +15,11 @@ from ledger.moves import Move, Posting
 # What these record stands elsewhere as well, and a mirror image here would leave that behind: a
 # meter's running value (void or amend the event), the end of a grant or of its lot (grant anew),
 # what a capture holds ready for usage to come (that could not be recorded any more), what a top-up
-# sold and is owed for (refund it, or let it fail), what a reversal was for (post it again).
+# sold and is owed for (refund it, or let it fail), what money came for and where it went (take the
+# payment or the allocation back), what a reversal was for (post it again).
 NEVER_REVERSED: Final = frozenset(
     {"usage", "correction", "expiry", "void", "capture", "topup", "reversal"}
+    | {"payment", "allocation", "refund", "write_off", "dispute"}
 )
 
 

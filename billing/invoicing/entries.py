@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from billing.invoicing import labels
 from billing.invoicing.errors import InvoiceDiffersError
 from billing.models import Invoice
 from ledger import arrays
@@ -45,7 +46,7 @@ class Part(NamedTuple):
     @property
     def tax_label(self) -> str:
         """Name the account of tax it goes to."""
-        return f"{self.jurisdiction}:{self.category}:{text(self.percentage)}"[:_LONGEST]
+        return labels.of_tax(self.jurisdiction, self.category, self.percentage)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -89,9 +89,9 @@ def _differs(error: IntegrityError) -> Exception:
 
 
 def _lock(invoice_ids: Sequence[int]) -> list[Invoice]:
-    """Lock documents by id, and return them in the order of their numbers to be."""
+    """Lock documents, and those they correct, by id; return them in the order of their numbers."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [arrays.whole(invoice_ids)])
+        cursor.execute(_LOCK, {"ids": arrays.whole(invoice_ids)})
     rows = Invoice.objects.filter(pk__in=invoice_ids).annotate(
         digest_now=RawSQL(_DIGEST_OF, [])  # noqa: S611 - a constant
     )
@@ -257,7 +257,9 @@ def _save(invoices: Sequence[Invoice]) -> None:
 
 
 _LOCK: Final = """
-    SELECT id FROM billing_invoice WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+    SELECT id FROM billing_invoice WHERE id = ANY(%(ids)s::bigint[] || ARRAY(
+        SELECT corrects_id FROM billing_invoice WHERE id = ANY(%(ids)s::bigint[])))
+    ORDER BY id FOR NO KEY UPDATE
 """
 _DIGEST_OF: Final = f"""
     (SELECT {DIGEST} FROM billing_invoice i WHERE i.id = billing_invoice.id)

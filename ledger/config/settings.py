@@ -291,6 +291,12 @@ LEDGER_CHECKS = [
     "billing.limit_checks.budgets_are_held",
     "billing.limit_checks.burned_units_add_up",
     "billing.limit_checks.shares_were_counted",
+    "billing.payments.checks.documents_are_settled_by_allocations",
+    "billing.payments.checks.money_was_given_once",
+    "billing.payments.checks.receivables_tie_out",
+    "billing.payments.checks.unapplied_cash_ties_out",
+    "billing.payments.checks.refunds_tie_out",
+    "billing.payments.checks.disputes_tie_out",
 ]
 
 # --- What goes out ---------------------------------------------------------------------
