@@ -1,6 +1,6 @@
 """Paths of the billing package, below ``/api/v1/``."""
 
-from django.urls import path
+from django.urls import include, path
 
 from billing.api.views import (
     access,
@@ -28,6 +28,7 @@ from billing.api.views import (
 )
 
 urlpatterns = [
+    path("", include("billing.api.urls_invoices")),
     path("access/check", access.AccessCheck.as_view()),
     path("entitlements", entitlements.Entitlements.as_view()),
     path("entitlements/<str:entitlement>", entitlements.OneEntitlement.as_view()),
