@@ -24,7 +24,15 @@ _HEADER: Final = (
     *("id", "kind", "number", "issue_date", "due_date", "tax_date", "period_starts_at"),
     *("period_ends_at", "subtotal", "credit", "included_tax", "taxable", "tax", "total"),
     *("prepaid", "due", "purchase_order", "cost_centre", "reason", "note", "payment_terms"),
-    *("supplier", "party", "asset__code", "asset__scale", "book__time_zone", "book__key"),
+    *(
+        "supplier",
+        "party",
+        "tax_decision",
+        "asset__code",
+        "asset__scale",
+        "book__time_zone",
+        "book__key",
+    ),
     *("payer__key", "corrects__number", "corrects__issue_date"),
 )
 _LINE: Final = (
@@ -82,7 +90,7 @@ def _document(
         currency=row["asset__code"],
         exponent=min(row["asset__scale"], _USUAL_PLACES) if places is None else places,
         seller=_party(supplier, row["book__key"]),
-        buyer=_party(party, row["payer__key"]),
+        buyer=_party(_with_decided_id(party, row["tax_decision"]), row["payer__key"]),
         buyer_key=row["payer__key"],
         issue_date=row["issue_date"],
         due_date=row["due_date"],
@@ -113,6 +121,17 @@ def _preceding(row: Mapping[str, Any]) -> Preceding | None:
     if not row["corrects__number"]:
         return None
     return Preceding(number=row["corrects__number"], issue_date=row["corrects__issue_date"])
+
+
+def _with_decided_id(party: Mapping[str, Any], decision: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Name the tax id that the tax was decided by, wherever it was entered (Art. 226)."""
+    decided = (decision.get("buyer") or {}).get("tax_id")
+    if not decided:
+        return party
+    return {
+        **party,
+        "tax_ids": {**(party.get("tax_ids") or {}), decided["type"]: decided["number"]},
+    }
 
 
 def _party(held: Mapping[str, Any], key: str) -> PrintedParty:
@@ -161,7 +180,8 @@ def _step(held: Mapping[str, Any]) -> Step:
         return "" if value is None else str(value)
 
     return Step(
-        text=written("description") or written("text") or written("kind"),
+        text=written("description"),
+        kind=written("kind") or "usage",
         quantity=written("quantity"),
         price=written("unit_price"),
         amount=written("amount"),

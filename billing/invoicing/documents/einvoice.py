@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from billing.invoicing.documents.presenting import step_text
 from billing.invoicing.documents.printable import (
     BankAccount,
     Preceding,
@@ -346,11 +347,7 @@ def _priced(line: PrintedLine, gross: Decimal) -> tuple[Decimal, Decimal, Decima
 
 def _steps(line: PrintedLine, words: Wording) -> list[str]:
     return [
-        " ".join(
-            part
-            for part in (words.named("steps", step.text) or step.text, step.quantity, step.price)
-            if part
-        )
+        " ".join(part for part in (step_text(step, words), step.quantity, step.price) if part)
         for step in line.steps
     ]
 

@@ -21,6 +21,7 @@ from billing.tax.ids import payment_reference
 _LONGEST_RUN: Final = 24  # letters without a place to break a line at
 _BREAK: Final = "\u200b"
 _LEAST_PRICE: Final = 2  # decimal places
+_USAGE: Final = "usage"
 _GROUP: Final = 4  # letters of an IBAN
 _SIGNED: Final = frozenset({"credit", "prepaid"})
 
@@ -136,7 +137,7 @@ def _sections(printable: Printable, words: Wording) -> list[dict[str, Any]]:
 
 def _line(line: PrintedLine, printable: Printable, words: Wording) -> dict[str, Any]:
     starts, ends = line.starts_at, line.ends_at
-    is_single = len(line.steps) == 1 and line.unit_price is None
+    has_steps = len(line.steps) > 1  # a single one is the line itself
     return {
         "text": breakable(line.description),
         "period": words.period(starts, ends, printable.time_zone) if starts and ends else "",
@@ -147,20 +148,26 @@ def _line(line: PrintedLine, printable: Printable, words: Wording) -> dict[str, 
         else words.number(line.unit_price, least=min(_LEAST_PRICE, printable.exponent)),
         "tax": words.percentage(line.percentage) if line.percentage else line.category,
         "amount": words.amount(line.amount, printable.exponent),
-        "steps": [] if is_single else [_step(step, printable, words) for step in line.steps],
+        "steps": [_step(step, printable, words) for step in line.steps] if has_steps else [],
     }
 
 
 def _step(step: Step, printable: Printable, words: Wording) -> dict[str, str]:
     places = printable.exponent
     return {
-        "text": breakable(words.named("steps", step.text) or step.text),
+        "text": breakable(step_text(step, words)),
         "quantity": _written(step.quantity, words.number),
         "price": _written(
             step.price, lambda price: words.number(price, least=min(_LEAST_PRICE, places))
         ),
         "amount": _written(step.amount, lambda amount: words.amount(amount, places)),
     }
+
+
+def step_text(step: Step, words: Wording) -> str:
+    """Return what a step is: usage by its own words, all else by its kind's."""
+    own = step.text if step.kind == _USAGE else ""
+    return own or words.named("steps", step.kind) or step.text
 
 
 def _written(value: str, write: Any) -> str:

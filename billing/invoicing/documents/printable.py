@@ -56,6 +56,7 @@ class Step:
     """One row of how a line came about: a tier, free units, a discount."""
 
     text: str
+    kind: str = "usage"  # or flat, fee, free_units, discount, maximum, commitment
     quantity: str = ""
     price: str = ""
     amount: str = ""

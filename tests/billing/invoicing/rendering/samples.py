@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import typst
 
 from billing.invoicing.documents.printable import (
     Address,
@@ -61,7 +64,7 @@ def usage(position: int, *, amount: str = "184.20", **changes: Any) -> PrintedLi
         quantity=Decimal(1842000),
         unit="tokens",
         steps=(
-            Step(text="free_units", quantity="100000", price="0", amount="0"),
+            Step(text="", kind="free_units", quantity="100000", price="0", amount="0"),
             Step(text="Tier 1", quantity="1000000", price="0.00012", amount="120.00"),
             Step(text="Tier 2", quantity="742000", price="0.0000865229", amount="64.20"),
         ),
@@ -196,3 +199,16 @@ def long(count: int) -> Printable:
         for position in range(1, count + 1)
     ]
     return document(lines)
+
+
+def logo() -> str:
+    """Return a picture as brands keep it."""
+    drawn = typst.compile(
+        b"#set page(width: 52mm, height: 15mm, margin: 0mm, fill: none)\n"
+        b'#place(horizon, dx: 1mm, circle(radius: 6mm, fill: rgb("#0b5d57")))\n'
+        b"#place(horizon, dx: 5mm, polygon(fill: white, (0mm, 3mm), (4mm, -3mm), (8mm, 3mm)))\n"
+        b'#place(horizon, dx: 17mm, text(size: 17pt, fill: rgb("#0b5d57"))[*northwind*])',
+        format="png",
+        ppi=300,
+    )
+    return base64.b64encode(drawn).decode()
