@@ -69,41 +69,52 @@ END $$;
 CREATE TRIGGER guard_settled BEFORE UPDATE ON billing_invoice FOR EACH ROW EXECUTE FUNCTION billing_guard_settled();
 ALTER TABLE billing_invoice ENABLE ALWAYS TRIGGER guard_settled;
 
--- Credit notes give back no more than a line was taxed on, nor more than its document came to.
+-- What is given back is no more than its line was taxed on, nor than its document came to. Whoever corrects
+-- the same document waits.
 CREATE FUNCTION billing_check_credited() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = public, pg_temp AS $$
 DECLARE
-    corrected bigint[];
+    issued bigint[] := ARRAY(
+        SELECT n.id FROM changed n JOIN was o ON o.id = n.id AND o.number = '' AND n.number <> '');
+    lines bigint[];
+    documents bigint[];
     wrong text;
 BEGIN
-    corrected := ARRAY(
-        SELECT DISTINCT n.corrects_id FROM changed n JOIN was o ON o.id = n.id AND o.number = '' AND n.number <> ''
-        WHERE n.kind = 'credit_note' AND n.corrects_id IS NOT NULL);
-    IF cardinality(corrected) = 0 THEN
+    IF cardinality(issued) = 0 THEN
         RETURN NULL;
     END IF;
-    PERFORM 1 FROM billing_invoice WHERE id = ANY (corrected) ORDER BY id FOR NO KEY UPDATE;
+    lines := ARRAY(SELECT DISTINCT corrects_line_id FROM billing_invoiceline
+                   WHERE invoice_id = ANY (issued) AND corrects_line_id IS NOT NULL);
+    documents := ARRAY(
+        SELECT n.corrects_id FROM changed n
+        WHERE n.id = ANY (issued) AND n.kind = 'credit_note' AND n.corrects_id IS NOT NULL
+        UNION SELECT invoice_id FROM billing_invoiceline WHERE id = ANY (lines));
+    IF cardinality(documents) = 0 THEN
+        RETURN NULL;
+    END IF;
+    PERFORM 1 FROM billing_invoice WHERE id = ANY (documents) ORDER BY id FOR NO KEY UPDATE;
     SELECT c.number INTO wrong
     FROM billing_invoice c
     CROSS JOIN LATERAL (
-        SELECT sum(total) AS total, sum(tax) AS tax FROM billing_invoice n
+        SELECT coalesce(sum(total), 0) AS total, coalesce(sum(tax), 0) AS tax FROM billing_invoice n
         WHERE n.corrects_id = c.id AND n.kind = 'credit_note' AND n.number <> '' AND n.state <> 'void') g
-    WHERE c.id = ANY (corrected) AND (g.total > c.total OR g.tax > c.tax OR c.kind = 'credit_note')
+    WHERE c.id = ANY (documents) AND (g.total > c.total OR g.tax > c.tax)
     LIMIT 1;
     IF NOT FOUND THEN
         SELECT c.number INTO wrong
-        FROM (SELECT l.corrects_line_id AS line, sum(l.taxable) AS taxable, min(n.corrects_id) AS first,
-                     max(n.corrects_id) AS last
-              FROM billing_invoice n JOIN billing_invoiceline l ON l.invoice_id = n.id
-              WHERE n.corrects_id = ANY (corrected) AND n.kind = 'credit_note' AND n.number <> ''
-                AND n.state <> 'void' AND l.corrects_line_id IS NOT NULL
-              GROUP BY 1) g
-        JOIN billing_invoiceline l ON l.id = g.line JOIN billing_invoice c ON c.id = l.invoice_id
-        WHERE g.taxable > l.taxable OR g.first <> l.invoice_id OR g.last <> l.invoice_id
+        FROM billing_invoiceline l JOIN billing_invoice c ON c.id = l.invoice_id
+        WHERE l.id = ANY (lines) AND (
+            (SELECT sum(CASE n.kind WHEN 'credit_note' THEN g.taxable ELSE -g.taxable END)
+             FROM billing_invoiceline g JOIN billing_invoice n ON n.id = g.invoice_id
+             WHERE g.corrects_line_id = l.id AND n.number <> '' AND n.state <> 'void') > l.taxable
+            OR EXISTS (
+                SELECT 1 FROM billing_invoiceline g JOIN changed n ON n.id = g.invoice_id
+                WHERE g.corrects_line_id = l.id AND n.id = ANY (issued)
+                  AND (n.payer_id <> c.payer_id OR n.corrects_id <> c.id)))
         LIMIT 1;
     END IF;
     IF FOUND THEN
-        RAISE EXCEPTION 'more would be credited than document % says', wrong
+        RAISE EXCEPTION 'more would be given back than document % came to', wrong
             USING ERRCODE = 'check_violation', CONSTRAINT = 'billing_invoice_credited';
     END IF;
     RETURN NULL;

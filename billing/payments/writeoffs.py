@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -13,11 +14,12 @@ from billing.models import Allocation, Invoice, InvoiceTax
 from billing.payments import locking, writing
 from billing.payments.errors import AllocationExceedsError
 from billing.payments.writing import Accounts, Leg, Part
+from billing.tax.computing import given_back
 from ledger import inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.integrity import refusals
 from ledger.models import Customer
-from ledger.money import ZERO, add, exact, subtract, total
+from ledger.money import ZERO, exact, subtract, total
 from wallets.topups.pricing import places_of
 
 Kind = Allocation.Kind
@@ -142,12 +144,12 @@ def _write_off(
 
 def _taxes(invoice: Invoice, amount: Decimal) -> list[tuple[str, Decimal]]:
     """Return the tax in an amount of a document by accounts: in all of it, all of it."""
-    before, places = invoice.written_off, places_of(invoice.asset)
-    after, found = add(before, amount), []
+    before, found = invoice.written_off, []
     for row in InvoiceTax.objects.filter(invoice=invoice, tax__gt=0).order_by("pk"):
-        now = labels.portion(row.tax, after, invoice.total, places)
-        was = labels.portion(row.tax, before, invoice.total, places)
-        found.append(
-            (labels.of_tax(row.jurisdiction, row.category, row.percentage), subtract(now, was))
-        )
+        share = partial(
+            given_back, tax=row.tax, whole=invoice.total, before=before,
+            exponent=places_of(invoice.asset),
+        )  # fmt: skip
+        label = labels.of_tax(row.jurisdiction, row.category, row.percentage)
+        found.append((label, share(now=amount, back_before=share(now=ZERO, back_before=ZERO))))
     return found

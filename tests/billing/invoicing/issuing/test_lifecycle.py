@@ -4,11 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db.models import F
 
+from billing import payments
 from billing.invoicing import advancing, lifecycle, states
 from billing.invoicing.errors import BlockedDraftError, InvoiceStateError, StaleDraftError
-from billing.models import Billable, CollectionProfile, Invoice, InvoiceEvent, Supplier
+from billing.models import Billable, CollectionProfile, Invoice, InvoiceEvent, Payment, Supplier
 from ledger import verification
 from ledger.errors import InvalidInputError
 from ledger.models import Outbox, Period, TestClock
@@ -41,9 +41,21 @@ def void(invoice, reason="wrong customer"):
 
 
 def pay(invoice, amount, at=ISSUED + DAY):
-    """Have an amount of it paid, as allocations do."""
-    paid = {"paid": F("paid") + amount, "open": F("open") - amount}
-    Invoice.objects.filter(pk=invoice.pk).update(**paid)
+    """Have an amount of it paid, or the payment of that amount taken back; 0 looks anew."""
+    if amount > 0:
+        payments.record(
+            payer=invoice.payer,
+            asset=invoice.asset,
+            amount=Decimal(amount),
+            method="bank",
+            received_at=at,
+            key=factories.name("payment"),
+            reference=invoice.number,
+            at=at,
+        )
+    elif amount < 0:
+        payment = Payment.objects.get(payer=invoice.payer, amount=-amount)
+        payments.reverse(payment=payment, reason="AC04", by="bank", key=factories.name("r"), at=at)
     lifecycle.refresh_state(invoice_ids=[invoice.pk], at=at, by="bank")
     invoice.refresh_from_db()
     return invoice.state
