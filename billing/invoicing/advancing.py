@@ -71,12 +71,9 @@ _WHOSE: Final = """
 """
 _READY: Final = f"""
     SELECT i.id FROM billing_invoice i JOIN ledger_customer c ON c.id = i.payer_id
-    LEFT JOIN billing_collectionprofile p ON p.id = i.profile_id
-    WHERE {_WHOSE} AND NOT i.is_blocked AND i.attempts < %(attempts)s
-      AND NOT i.problems @> '[{{"code": "stale"}}]' AND (
-        (i.state = 'approved' AND i.issue_after <= %(at)s)
-        OR (i.state = 'draft' AND i.key = '' AND coalesce(p.approval, 'auto') = 'auto'
-            AND i.drafted_at + coalesce(p.auto_delay, interval '0') <= %(at)s))
+    WHERE {_WHOSE} AND i.state IN ('draft', 'approved') AND i.issue_after <= %(at)s
+      AND NOT i.is_blocked AND i.attempts < %(attempts)s
+      AND NOT i.problems @> '[{{"code": "stale"}}]'
     ORDER BY i.id LIMIT %(most)s
 """  # noqa: S608 - fixed fragments
 _LATE: Final = f"""

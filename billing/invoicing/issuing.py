@@ -2,9 +2,10 @@
 Issuing: drafts become documents with a number, and what they say is posted.
 
 A chunk of documents is one transaction and a constant number of statements. Its locks, in order:
-documents by id, what is billed (by accrual, then charge), balances, series of numbers. A line
-says what its source had been billed for when it was drafted: if that has moved since, the
-draft is not issued but marked stale. That is why nothing can be billed twice.
+payers by id (as drafting does), documents by id, what is billed (by accrual, then charge),
+balances, series of numbers. A line says what its source had been billed for when it was drafted:
+if that has moved since, the draft is not issued but marked stale. That is why nothing can be
+billed twice.
 """
 
 from __future__ import annotations
@@ -256,6 +257,11 @@ def _save(invoices: Sequence[Invoice]) -> None:
         cursor.execute(_SAVE, columns)
 
 
+_LOCK_PAYERS: Final = """
+    SELECT id FROM ledger_customer WHERE id IN (
+        SELECT payer_id FROM billing_invoice WHERE id = ANY(%s::bigint[]))
+    ORDER BY id FOR NO KEY UPDATE
+"""
 _LOCK: Final = """
     SELECT id FROM billing_invoice WHERE id = ANY(%(ids)s::bigint[] || ARRAY(
         SELECT corrects_id FROM billing_invoice WHERE id = ANY(%(ids)s::bigint[])))

@@ -146,6 +146,7 @@ def _header(
         "due": due + taxed,
         "until": DRAFTED,
         "drafted_at": DRAFTED,
+        "issue_after": DRAFTED,
         "payment_terms": "P30D",
     }
     return Invoice.objects.create(

@@ -8,7 +8,7 @@ import pytest
 from billing import payments
 from billing.invoicing import advancing, lifecycle, states
 from billing.invoicing.errors import BlockedDraftError, InvoiceStateError, StaleDraftError
-from billing.models import Billable, CollectionProfile, Invoice, InvoiceEvent, Payment, Supplier
+from billing.models import Billable, Invoice, InvoiceEvent, Payment, Supplier
 from ledger import verification
 from ledger.errors import InvalidInputError
 from ledger.models import Outbox, Period, TestClock
@@ -20,7 +20,6 @@ from tests.billing.invoicing.documents import (
     issued_invoice,
     selling,
 )
-from tests.billing.scene import START
 
 pytestmark = pytest.mark.django_db
 
@@ -69,10 +68,6 @@ def names(invoice, at=ISSUED):
 def told(invoice):
     rows = Outbox.objects.filter(topic="event", payload__data__invoice_id=str(invoice.pk))
     return [row.payload["type"] for row in rows.order_by("pk")]
-
-
-def profile(scene, **terms):
-    return CollectionProfile.objects.create(book=scene.book, effective_from=START, **terms)
 
 
 def test_an_approved_draft_is_issued_as_it_is(scene):
@@ -290,13 +285,11 @@ def test_time_issues_what_needs_no_approval(scene):
 
 
 def test_time_waits_for_the_delay_and_for_a_person_where_one_must_approve(scene):
-    slow = profile(scene, auto_delay=2 * DAY)
-    draft = composed_draft(scene, profile=slow)
+    composed_draft(scene, issue_after=DRAFTED + 2 * DAY)
     assert advancing.advance(at=DRAFTED + DAY, by="schedule").issued == 0
     assert advancing.advance(at=DRAFTED + 2 * DAY, by="schedule").issued == 1
 
-    careful = profile(scene, approval="manual", customer=scene.customer)
-    draft = composed_draft(scene, profile=careful)
+    draft = composed_draft(scene, issue_after=None)
     assert advancing.advance(at=DRAFTED + 9 * DAY, by="schedule").issued == 0
     approve(draft)
     assert advancing.advance(at=DRAFTED + 9 * DAY, by="schedule").issued == 1
