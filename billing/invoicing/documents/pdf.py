@@ -29,7 +29,7 @@ from billing.invoicing.documents.printable import Printable
 from billing.invoicing.documents.wording import wording
 
 TEMPLATE: Final = "invoice-1"  # raised when the look of documents changes
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+TEMPLATES: Final = Path(__file__).parent / "templates"
 _ARCHIVED: Final = "a-3b"
 _MISSING_GLYPH: Final = "could not be displayed"
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
@@ -113,8 +113,8 @@ def _compiler() -> typst.Compiler:
     if held is None:
         nothing = _nowhere()
         held = _local.compiler = typst.Compiler(
-            input=_TEMPLATES / "invoice.typ",
-            root=_TEMPLATES,
+            input=TEMPLATES / "invoice.typ",
+            root=TEMPLATES,
             font_paths=_fonts().fonts,
             ignore_system_fonts=True,
             package_path=nothing,

@@ -188,7 +188,7 @@ def _totals(printable: Printable, words: Wording) -> list[dict[str, Any]]:
 
     has_taxes = any(tax.percentage for tax in printable.taxes)
     rows = []
-    if printable.credit or printable.included_tax or has_taxes:
+    if printable.credit or printable.included_tax:
         rows.append(row("subtotal", printable.subtotal))
     if printable.credit:
         rows.append(row("credit", printable.credit))
@@ -225,7 +225,8 @@ def _notes(printable: Printable, words: Wording) -> list[str]:
 def _payment(printable: Printable, words: Wording) -> dict[str, Any] | None:
     """Return how to pay, if there is something to pay and an account to pay it to."""
     account = _account(printable.bank_accounts, printable.currency)
-    if account is None or printable.is_credit_note or not printable.due:
+    is_payable = printable.is_issued and not printable.is_credit_note and bool(printable.due)
+    if account is None or not is_payable:
         return None
     amount = words.money(printable.due, printable.currency, printable.exponent)
     text = (
@@ -233,7 +234,7 @@ def _payment(printable: Printable, words: Wording) -> dict[str, Any] | None:
         if printable.due_date
         else words["pay_soon"].format(amount=amount)
     )
-    reference = payment_reference(printable.number) if printable.is_issued else ""
+    reference = payment_reference(printable.number)
     rows = [
         ("holder", account.holder or printable.seller.name),
         ("iban", _grouped(account.iban)),

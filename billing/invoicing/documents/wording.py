@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 
 from billing.tax.places import EU
 
@@ -27,6 +29,8 @@ _NAMED: Final = {
 }
 _VAT: Final = EU | {"CH", "GB", "IS", "LI", "NO", "XI"}
 _MOST_PLACES: Final = 12
+_BESIDE: Final = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # KWD1, 1KWD
+_APART: Final = "\xa0"
 _MINUS: Final = "\u2212"
 
 
@@ -51,15 +55,13 @@ class Wording:
 
         >>> wording("de").money(Decimal("1234.5"), "EUR", 2)
         '1.234,50\\xa0€'
+        >>> wording("en").money(Decimal(5831), "JPY", 0), wording("en").money(Decimal(1), "KWD", 3)
+        ('¥5,831', 'KWD\\xa01.000')
         """
-        written = format_currency(
-            amount.quantize(Decimal(1).scaleb(-exponent)),
-            currency,
-            locale=self.locale,
-            currency_digits=False,
-            decimal_quantization=False,
-        )
-        return str(written).replace("-", _MINUS)
+        pattern = copy(self.locale.currency_formats["standard"])
+        pattern.frac_prec = (exponent, exponent)
+        written = pattern.apply(amount, self.locale, currency=currency, currency_digits=False)
+        return _BESIDE.sub(_APART, str(written).replace("-", _MINUS))
 
     def amount(self, amount: Decimal, exponent: int) -> str:
         """

@@ -102,7 +102,7 @@ def document(
     category: str = "S",
     jurisdiction: str = "DE",
     code: str = "",
-    note: str = "",
+    why: str = "",
     is_payment: bool = False,
     **changes: Any,
 ) -> Printable:
@@ -155,7 +155,7 @@ def document(
                 tax=tax,
                 is_inclusive=bool(lines) and lines[0].is_inclusive,
                 code=code,
-                note=note,
+                note=why,
             ),
         ),
         subtotal=total(line.amount for line in lines),

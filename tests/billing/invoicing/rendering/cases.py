@@ -1,0 +1,52 @@
+"""One document for each way to be taxed and paid."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from billing.invoicing.documents.printable import Address, Printable, PrintedParty
+from tests.billing.invoicing.rendering import samples
+
+AMERICAN = PrintedParty(
+    name="Acme Inc.",
+    address=Address(
+        line1="1 Main Street", city="Reno", region="NV", postal_code="89501", country="US"
+    ),
+    tax_ids=(("us_ein", "911144442"),),
+)
+CREDITED = samples.fee(1, promotional=Decimal(9), paid=Decimal(10), due=Decimal(30))
+
+
+def untaxed(category: str, code: str = "", why: str = "", **more: object) -> Printable:
+    """Return a document whose tax is nothing, for a reason."""
+    return samples.document(
+        [samples.fee(1)], percentage="0", category=category, code=code, why=why, **more
+    )
+
+
+CASES: dict[str, Printable] = {
+    "domestic": samples.document([samples.fee(1), samples.usage(2)]),
+    "credit before tax": samples.document([CREDITED, samples.usage(2)]),
+    "credit as a payment": samples.document([CREDITED, samples.usage(2)], is_payment=True),
+    "all paid by credit": samples.document(
+        [samples.fee(1, promotional=Decimal(49), due=Decimal(0))]
+    ),
+    "inclusive": samples.document(
+        [samples.fee(1, amount="119.00", is_inclusive=True), samples.fee(2, is_inclusive=True)]
+    ),
+    "coupon": samples.document(
+        [samples.fee(1), samples.fee(2, amount="-5.00", quantity=None, unit_price=None)]
+    ),
+    "reverse charge": untaxed("AE", "VATEX-EU-AE", "Reverse charge", jurisdiction="FR"),
+    "intra-community supply": untaxed("K", "VATEX-EU-IC", jurisdiction="FR"),
+    "export": untaxed("G", "VATEX-EU-G", jurisdiction="US", buyer=AMERICAN),
+    "outside the scope": untaxed("O", "VATEX-EU-O", jurisdiction="US", buyer=AMERICAN),
+    "no tax set up": untaxed("O", jurisdiction="", buyer=AMERICAN),
+    "certificate": untaxed("E", why="Exempt from tax: certificate A-1"),
+    "zero rate": untaxed("Z"),
+    "without a currency's cents": samples.document(
+        [samples.fee(1, amount="4900")], currency="JPY", exponent=0
+    ),
+    "credit note": samples.credit_note(),
+    "debit note": samples.document([samples.fee(1)], kind="debit_note", number="DN-2026-000001"),
+}
