@@ -28,6 +28,7 @@ from billing.invoicing.documents.wording import wording
 from billing.models import Document, Invoice, Supplier
 from ledger import inputs
 from ledger.errors import ConflictError, NotFoundError
+from ledger.models import Book
 
 MEDIA: Final = {
     Document.Format.PDF: ("application/pdf", "pdf"),
@@ -100,14 +101,14 @@ def kept(*, invoice: Invoice) -> list[Document]:
     return list(invoice.documents.defer("content").order_by("id"))
 
 
-def by_number(*, book_key: str, number: str) -> Invoice:
+def by_number(*, book: Book, number: str) -> Invoice:
     """
     Return a document by its number.
 
     Raises:
         NotFoundError: the book has none of that number.
     """
-    found = Invoice.objects.filter(book__key=book_key, number=number).exclude(number="").first()
+    found = Invoice.objects.filter(book=book, number=number).exclude(number="").first()
     if found is None:
         raise NotFoundError(invoice=number)
     return found
