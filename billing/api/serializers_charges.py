@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 
-from billing.models import Charge
+from billing.api.serializers_prices import AsSent
+from billing.charging import rebates
+from billing.models import Charge, Contract
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery, Query
 
 _AT = "2026-03-01T00:00:00Z"
 _NEXT = "2026-04-01T00:00:00Z"
+_BASES: Final = [(rebates.VOLUME, "Volume"), (rebates.GRADUATED, "Graduated")]
 
 
 class ChargeOut(serializers.Serializer[Any]):
@@ -31,6 +35,14 @@ class ChargeOut(serializers.Serializer[Any]):
     starts_at = Instant(help_text="Of the time that it is for.")
     ends_at = Instant()
     due_at = Instant()
+    quantity = Amount(allow_null=True, help_text="Of one-off charges.")
+    unit_price = Amount(
+        allow_null=True, help_text="Of one-off charges; of adjustments by hand: the amount."
+    )
+    product = serializers.CharField(help_text="What its revenue is reported under, if named.")
+    tax_code = serializers.CharField()
+    reason = serializers.CharField(help_text="Of adjustments.")
+    scheduled_at = Instant(allow_null=True, help_text="It is posted then.")
 
     example: ClassVar[dict[str, Any]] = {
         "id": "41",
@@ -48,6 +60,88 @@ class ChargeOut(serializers.Serializer[Any]):
         "starts_at": _AT,
         "ends_at": _NEXT,
         "due_at": _AT,
+        "quantity": None,
+        "unit_price": None,
+        "product": "",
+        "tax_code": "",
+        "reason": "",
+        "scheduled_at": None,
+    }
+
+
+class OneOffIn(Body):
+    """Something to be charged for once."""
+
+    customer = serializers.CharField(max_length=210)
+    key = serializers.CharField(
+        max_length=200, trim_whitespace=False, help_text="Your own; it charges once."
+    )
+    name = serializers.CharField(max_length=512)
+    currency = serializers.CharField(max_length=100, help_text="Or the code of a credit.")
+    unit_price = Number()
+    quantity = Number(default=Decimal(1))
+    product = serializers.CharField(
+        max_length=200, default="", allow_blank=True, help_text="What revenue is reported under."
+    )
+    tax_code = serializers.CharField(max_length=100, default="", allow_blank=True)
+    due_at = Instant(required=False, help_text="When it is owed and revenue; at once unless sent.")
+
+    example: ClassVar[dict[str, Any]] = {
+        "customer": "acme",
+        "key": "onboarding-2026",
+        "name": "Onboarding",
+        "currency": "USD",
+        "unit_price": "250",
+        "quantity": "2",
+        "product": "services",
+    }
+
+
+class AdjustmentIn(Body):
+    """What a customer is to owe more, or below zero: less."""
+
+    customer = serializers.CharField(max_length=210)
+    key = serializers.CharField(max_length=200, trim_whitespace=False)
+    name = serializers.CharField(max_length=512)
+    currency = serializers.CharField(max_length=100)
+    amount = Number(min_value=None)
+    reason = serializers.CharField(max_length=1000)
+    product = serializers.CharField(max_length=200, default="", allow_blank=True)
+    tax_code = serializers.CharField(max_length=100, default="", allow_blank=True)
+
+    example: ClassVar[dict[str, Any]] = {
+        "customer": "acme",
+        "key": "outage-march",
+        "name": "Goodwill for the outage",
+        "currency": "USD",
+        "amount": "-25",
+        "reason": "Four hours without answers on 12 March",
+    }
+
+
+class PriceCorrectionIn(Body):
+    """The price that usage of a period that is over should have had."""
+
+    customer = serializers.CharField(max_length=210)
+    meter = serializers.CharField(max_length=110)
+    at = Instant(help_text="An instant of the period.")
+    item = serializers.CharField(
+        max_length=200,
+        default="",
+        allow_blank=True,
+        help_text="The key of the subscription's item, where several prices were in force.",
+    )
+    key = serializers.CharField(max_length=200, trim_whitespace=False)
+    terms = AsSent(help_text="A price, and what is around it, as in a price list.")
+    reason = serializers.CharField(max_length=1000)
+
+    example: ClassVar[dict[str, Any]] = {
+        "customer": "acme",
+        "meter": "llm-tokens",
+        "at": "2026-02-10T00:00:00Z",
+        "key": "tokens-february",
+        "terms": {"price": {"type": "unit", "amount": "0.000002"}},
+        "reason": "The agreed price was not entered",
     }
 
 
@@ -58,6 +152,34 @@ class ChargeQuery(PageQuery):
     subscription = serializers.CharField(required=False, max_length=260)
     contract = serializers.CharField(required=False, max_length=260)
     kind = serializers.ChoiceField(Charge.Kind.choices, required=False)
+
+
+class RebateTierOut(serializers.Serializer[Any]):
+    """From how much spending on which percentage comes back."""
+
+    above = Amount()
+    percentage = Amount()
+
+
+class RebatesOut(serializers.Serializer[Any]):
+    """What comes back at the end of a term."""
+
+    basis = serializers.ChoiceField(_BASES)
+    tiers = RebateTierOut(many=True)
+
+
+class RebateTierIn(Body):
+    """From how much spending on which percentage comes back."""
+
+    above = Number()
+    percentage = Number(places=6)
+
+
+class RebatesIn(Body):
+    """Volume: the highest tier's percentage of all that was spent; graduated: of each tier's."""
+
+    basis = serializers.ChoiceField(_BASES, default=rebates.VOLUME)
+    tiers = RebateTierIn(many=True)
 
 
 class ContractOut(serializers.Serializer[Any]):
@@ -75,6 +197,8 @@ class ContractOut(serializers.Serializer[Any]):
     time_zone = serializers.CharField()
     amounts = serializers.ListField(child=Amount(), help_text="One for each step.")
     overage_multiplier = Amount(allow_null=True)
+    shortfall = serializers.ChoiceField(Contract.Shortfall.choices)
+    rebates = RebatesOut(allow_null=True)
     created_at = Instant()
 
     example: ClassVar[dict[str, Any]] = {
@@ -90,6 +214,8 @@ class ContractOut(serializers.Serializer[Any]):
         "time_zone": "UTC",
         "amounts": ["100000", "150000", "200000"],
         "overage_multiplier": "1.2",
+        "shortfall": "charge",
+        "rebates": None,
         "created_at": _AT,
     }
 
@@ -116,6 +242,17 @@ class ContractIn(Body):
         allow_null=True,
         default=None,
         help_text="What is spent beyond a step's amount costs so many times its price.",
+    )
+    shortfall = serializers.ChoiceField(
+        Contract.Shortfall.choices,
+        default=Contract.Shortfall.CHARGE,
+        help_text="What a step lacks is charged when it ends, or added to the next one.",
+    )
+    rebates = RebatesIn(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What comes back at the end of the term.",
     )
 
     example: ClassVar[dict[str, Any]] = {
@@ -149,6 +286,7 @@ class StepOut(serializers.Serializer[Any]):
     starts_at = Instant()
     ends_at = Instant()
     committed = Amount()
+    rolled_in = Amount(help_text="How much of it was not spent in the step before.")
     drawn = Amount()
     remaining = Amount()
     overage = Amount(help_text="Spent beyond the commitment, at its price.")
@@ -161,6 +299,7 @@ class StepOut(serializers.Serializer[Any]):
         "starts_at": _AT,
         "ends_at": "2027-03-01T00:00:00Z",
         "committed": "100000",
+        "rolled_in": "0",
         "drawn": "20000",
         "remaining": "80000",
         "overage": "0",
@@ -179,6 +318,7 @@ class ContractBalanceOut(serializers.Serializer[Any]):
     committed = Amount()
     drawn = Amount()
     remaining = Amount()
+    rebate = Amount(help_text="That has been earned by what was spent so far.")
     current = StepOut(allow_null=True, help_text="Null before the term and after it.")
     steps = StepOut(many=True, help_text="Those that have begun.")
 
@@ -188,6 +328,7 @@ class ContractBalanceOut(serializers.Serializer[Any]):
         "committed": "450000",
         "drawn": "20000",
         "remaining": "430000",
+        "rebate": "0",
         "current": StepOut.example,
         "steps": [StepOut.example],
     }

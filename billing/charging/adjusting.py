@@ -24,7 +24,7 @@ from billing.charging.posting import Line, Slip, Sources, post
 from billing.metering import own_items, snapshot
 from billing.metering.naming import product_of
 from billing.metering.snapshot import Snapshot
-from billing.models import Accrual, Charge, PlanVersion, Rate
+from billing.models import Accrual, Charge, Meter, PlanVersion, Rate
 from billing.rating import terms as documents
 from billing.rating.rated import Rated
 from ledger import inputs
@@ -152,6 +152,29 @@ def reprice(
         )
         _follow(charge, sold, rated, catalogue=snapshot.current(customer.book_id), at=at)
         return charge
+
+
+def series_of(*, customer: Customer, meter: Meter, at: datetime, item: str = "") -> Accrual:
+    """
+    Return the priced usage of a customer's meter in the period that holds an instant.
+
+    ``item`` is the key of what sold it, where several prices were in force.
+
+    Raises:
+        InvalidInputError: there is none, or more than one.
+    """
+    rows = Accrual.objects.filter(
+        customer=customer, meter=meter, rate__isnull=False, period_start__lte=at
+    ).filter(period_ends_at__gt=at)
+    found = list((rows.filter(rate__item__key=item) if item else rows)[:2])
+    if len(found) != 1:
+        remedy = (
+            "name the item that sold it: several prices were in force"
+            if found
+            else "name a meter and an instant that the customer has priced usage of"
+        )
+        raise InvalidInputError(field="item" if found else "meter", value=item, remedy=remedy)
+    return found[0]
 
 
 def follow(charge: Charge, *, catalogue: Snapshot, at: datetime) -> None:

@@ -1,7 +1,8 @@
-"""Accounting periods of each book: closed in their order, reopened from the last."""
+"""Accounting periods of each book: closed in their order, by whoever knows when that may be."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,14 +25,6 @@ def _begin(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
     return _done(closing.begin(period=row, at=now()))
 
 
-def _close(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
-    return _done(closing.close(period=row, at=now()))
-
-
-def _reopen(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
-    return _done(closing.reopen(period=row, at=now()))
-
-
 def _done(period: Period) -> Done:
     return Done(message=f"{period_name(period)}.", row=period)
 
@@ -44,24 +37,8 @@ BEGIN: Final = Operation(
     run=_begin,
     applies=lambda row: row.state == Period.State.OPEN,
 )
-CLOSE: Final = Operation(
-    name="close",
-    label="Close",
-    explanation="Nothing is booked in it any more. Late facts are booked in the next open period.",
-    permission="ledger.close_period",
-    run=_close,
-    applies=lambda row: row.state != Period.State.CLOSED,
-    is_grave=True,
-)
-REOPEN: Final = Operation(
-    name="reopen",
-    label="Reopen",
-    explanation="Lets it take postings again; only the last closed period can be reopened.",
-    permission="ledger.close_period",
-    run=_reopen,
-    applies=lambda row: row.state != Period.State.OPEN,
-    is_grave=True,
-)
+# What a package above shows on the page of a period.
+_PANELS: Final[list[Callable[[Period], Mapping[str, Any]]]] = []
 
 
 @admin.register(Period)
@@ -72,14 +49,17 @@ class PeriodAdmin(Listing):
     list_display = ("starts", "ends", "book", "shown_state", "closed")
     list_filter = (BookFilter, "state")
     list_select_related = ("book",)
-    operations = (BEGIN, CLOSE, REOPEN)
+    operations: Sequence[Operation] = (BEGIN,)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return Period.objects.select_related("book")
 
     def panels(self, request: HttpRequest, obj: Period) -> dict[str, Any]:
         page = f"{reverse('admin:ledger_trial_balance')}?book={obj.book_id}&period={obj.pk}"
-        return {"links": [(page, "Trial balance")]}
+        shown: dict[str, Any] = {"links": [(page, "Trial balance")]}
+        for panel in _PANELS:
+            shown |= panel(obj)
+        return shown
 
     @admin.display(description="from")
     def starts(self, row: Period) -> SafeString:
@@ -96,3 +76,11 @@ class PeriodAdmin(Listing):
     @admin.display(description="closed")
     def closed(self, row: Period) -> SafeString:
         return instant(row.closed_at)
+
+
+def extend(
+    *, operations: Sequence[Operation], panel: Callable[[Period], Mapping[str, Any]]
+) -> None:
+    """Let a package above say how periods are closed, and what it shows of that."""
+    PeriodAdmin.operations = (*PeriodAdmin.operations, *operations)
+    _PANELS.append(panel)

@@ -41,8 +41,6 @@ urlpatterns = [
     path("periods", journal.Periods.as_view()),
     path("periods/<str:period>", journal.OnePeriod.as_view()),
     path("periods/<str:period>/begin-close", journal.PeriodBegin.as_view()),
-    path("periods/<str:period>/close", journal.PeriodClose.as_view()),
-    path("periods/<str:period>/reopen", journal.PeriodReopening.as_view()),
     path("trial-balance", journal.TrialBalance.as_view()),
     path("verification", journal.Verification.as_view()),
 ]

@@ -221,6 +221,7 @@ SPECTACULAR_SETTINGS = {
         "AssetKind": "ledger.models.books.Asset.Kind",
         "CustomerKind": "ledger.models.customers.Customer.Kind",
         "ChargeKind": "billing.models.charges.Charge.Kind",
+        "ClosingCheckState": "billing.models.closing.ClosingCheck.State",
         "CorrectionKind": "billing.models.usage.Correction.Kind",
         "CouponKind": "billing.models.offers.Coupon.Kind",
         "BudgetAction": "billing.models.entitlements.Budget.Action",

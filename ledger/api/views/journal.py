@@ -171,44 +171,6 @@ class PeriodBegin(Resource):
         return self.answer(s.PeriodOut, closing.begin(period=found, at=self.now))
 
 
-class PeriodClose(Resource):
-    """POST /periods/{period}/close"""
-
-    scopes = {"POST": "finance"}
-    whole_book = frozenset({"POST"})
-
-    @operation(
-        "close-period",
-        summary="Close a period: nothing is booked in it any more",
-        tag="Periods",
-        path=["period"],
-        answer=s.PeriodOut,
-    )
-    @once()
-    def post(self, request: Request, period: str) -> Response:
-        found = find_period(self, period)
-        return self.answer(s.PeriodOut, closing.close(period=found, at=self.now))
-
-
-class PeriodReopening(Resource):
-    """POST /periods/{period}/reopen"""
-
-    scopes = {"POST": "finance"}
-    whole_book = frozenset({"POST"})
-
-    @operation(
-        "reopen-period",
-        summary="Open the period that was closed last again",
-        tag="Periods",
-        path=["period"],
-        answer=s.PeriodOut,
-    )
-    @once()
-    def post(self, request: Request, period: str) -> Response:
-        found = find_period(self, period)
-        return self.answer(s.PeriodOut, closing.reopen(period=found, at=self.now))
-
-
 class TrialBalance(Resource):
     """GET /trial-balance"""
 

@@ -1,0 +1,226 @@
+"""Revenue by product and month, what is owed in service, contract balances: on pages or as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from billing.reports import commitments, contract_balances, deferred, revenue
+from billing.reports.ties import Tie
+from ledger.admin import csv_download, pages
+from ledger.admin.display import amount, period_name
+from ledger.admin.fields import BookField
+from ledger.admin.tables import Column, Table, number
+from ledger.models import Book, Period
+from ledger.money import ZERO, text
+
+_MONTHS: Final = 60
+_Cells = Sequence[object]
+_Columns = Sequence[Column | str]
+
+
+class Choices(forms.Form):
+    book = BookField()
+    since = forms.ChoiceField(label="From", required=False)
+    until = forms.ChoiceField(label="To the end of", required=False)
+
+    def __init__(self, data: QueryDict) -> None:
+        asked = data.get("book", "")
+        is_number = asked.isascii() and asked.isdigit() and len(asked) < 6  # noqa: PLR2004
+        book = Book.objects.filter(pk=int(asked)).first() if is_number else None
+        book = book or Book.objects.first()
+        found = Period.objects.filter(book=book).select_related("book")[:_MONTHS]
+        self.periods = {str(period.pk): period for period in found}
+        newest = next(iter(self.periods), "")
+        given = {"since": newest, "until": newest, **data.dict()}
+        super().__init__(given | ({"book": str(book.pk)} if book else {}))
+        for name in ("since", "until"):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [(key, period_name(one)) for key, one in self.periods.items()]
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """Return the time that was asked for; None: there is nothing in the book."""
+        given = self.cleaned_data
+        if not given.get("since") or not given.get("until"):
+            return None
+        since, until = self.periods[given["since"]], self.periods[given["until"]]
+        return since.starts_at, max(until.ends_at, since.ends_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One table of a report: headings, rows as they are; amounts are drawn on the page."""
+
+    title: str
+    columns: Sequence[Column | str]
+    rows: list[_Cells]
+
+    def table(self) -> Table:
+        """Draw it."""
+        rows = [[amount(c) if isinstance(c, Decimal) else c for c in row] for row in self.rows]
+        return Table(title=self.title, columns=self.columns, rows=rows, css="mb-plain")
+
+    def lines(self) -> list[_Cells]:
+        """Write it."""
+        headings = [c.label if isinstance(c, Column) else c for c in self.columns]
+        written = [[text(c) if isinstance(c, Decimal) else c for c in row] for row in self.rows]
+        return [[self.title], headings, *written, []]
+
+
+_Sheets = Callable[[Book, datetime, datetime], list[Sheet]]
+
+
+def revenue_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
+    """Return a row a product, a column a month."""
+    found = revenue.revenue(book=book, starts_at=since, ends_at=until)
+    months = sorted({row.month for row in found.rows})
+    sums = {(row.asset, row.product, row.month): row.amount for row in found.rows}
+    products = sorted({(row.asset, row.product) for row in found.rows})
+    rows: list[_Cells] = [
+        [
+            product or "–",
+            asset,
+            *(sums.get((asset, product, month), ZERO) for month in months),
+        ]
+        for asset, product in products
+    ]
+    columns: _Columns = ("Product", "Asset", *(number(month) for month in months))
+    return [Sheet(title="Recognised revenue", columns=columns, rows=rows), _ties(found.ties)]
+
+
+def deferred_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
+    """Return the roll-forward of fees, and of credit."""
+    found = deferred.deferred(book=book, starts_at=since, ends_at=until)
+    names = ("opening", "billed", "returned", "earned", "closing")
+    credit = ("opening", "sold", "granted", "consumed", "expired", "refunded", "closing")
+    return [
+        _roll("Fees paid in advance", names, found.fees),
+        _roll("Prepaid credit", (*credit, "difference"), found.credit),
+        _ties(found.ties),
+    ]
+
+
+def contract_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
+    """Return customers' balances at the end, with those at the beginning before them."""
+    found = contract_balances.contract_balances(book=book, starts_at=since, ends_at=until)
+    names = ("unbilled", "receivable", "deferred", "credit", "unapplied")
+    rows: list[_Cells] = [
+        [
+            row.customer,
+            row.asset,
+            *(getattr(row.opening, name) for name in names),
+            *(getattr(row.closing, name) for name in names),
+        ]
+        for row in found.rows
+    ]
+    at = [number(f"{name}, {when}") for when in ("opening", "closing") for name in names]
+    columns: _Columns = ("Customer", "Asset", *at)
+    return [Sheet(title="Contract balances", columns=columns, rows=rows), _ties(found.ties)]
+
+
+def commitment_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
+    """Return contracts as of the end, with the minimums and the breakage of all time before it."""
+    found = commitments.commitments(book=book, at=until)
+    names = ("committed", "drawn", "remaining", "true_up", "overage", "rebate")
+    rows: list[_Cells] = [
+        [row.customer, row.contract, row.asset, *(getattr(row, name) for name in names)]
+        for row in found.rows
+    ]
+    columns: _Columns = (
+        "Customer",
+        "Contract",
+        "Asset",
+        *(number(n.replace("_", "-")) for n in names),
+    )
+    more: list[_Cells] = [["Minimums of items", *one] for one in found.minimums.items()]
+    more += [["Breakage of credit", *one] for one in found.breakage.items()]
+    return [
+        Sheet(title="Contracts", columns=columns, rows=rows),
+        Sheet(title="Beside them", columns=("What", "Asset", number("Amount")), rows=more),
+        _ties(found.ties),
+    ]
+
+
+def _roll(title: str, names: Sequence[str], rows: Sequence[Any]) -> Sheet:
+    written: list[_Cells] = [[row.asset, *(getattr(row, name) for name in names)] for row in rows]
+    return Sheet(title=title, columns=("Asset", *(number(n) for n in names)), rows=written)
+
+
+def _ties(ties: Sequence[Tie]) -> Sheet:
+    rows: list[_Cells] = [
+        [one.purpose, one.asset, one.said, one.trial_balance, one.difference] for one in ties
+    ]
+    columns: _Columns = (
+        "Account",
+        "Asset",
+        number("Report"),
+        number("Trial balance"),
+        number("Difference"),
+    )
+    return Sheet(title="Against the trial balance", columns=columns, rows=rows)
+
+
+def _page(name: str, title: str, lead: str, sheets: _Sheets) -> pages.Page:
+    def view(request: HttpRequest) -> HttpResponse:
+        choices = Choices(request.GET)
+        found: list[Sheet] = []
+        if choices.is_valid() and (span := choices.span):
+            found = sheets(choices.cleaned_data["book"], *span)
+        if "csv" in request.GET:
+            lines = [line for sheet in found for line in sheet.lines()]
+            return csv_download.response(name, lines)
+        download = request.GET.copy()
+        download["csv"] = "1"
+        values = {
+            "lead": lead,
+            "choices": choices,
+            "download_url": f"?{download.urlencode()}",
+            "tables": [sheet.table() for sheet in found],
+        }
+        return pages.report(request, page, values)
+
+    page = pages.Page(
+        app_label="billing",
+        name=name,
+        title=title,
+        permission="ledger.view_balance",
+        view=view,
+    )
+    return pages.register(page)
+
+
+PAGES: Final = (
+    _page(
+        "revenue",
+        "Revenue",
+        "What was recognised, by product and by the month it was booked in; discounts and rebates "
+        "lower it.",
+        revenue_sheets,
+    ),
+    _page(
+        "deferred-revenue",
+        "Deferred revenue",
+        "What is owed in service: fees paid in advance, and prepaid credit; by when it happened.",
+        deferred_sheets,
+    ),
+    _page(
+        "contract-balances",
+        "Contract balances",
+        "What is not invoiced yet, what is invoiced and not paid, and what is owed in service.",
+        contract_sheets,
+    ),
+    _page(
+        "commitments",
+        "Commitments",
+        "What was promised to be spent, what is drawn of it, what was charged and given back.",
+        commitment_sheets,
+    ),
+)

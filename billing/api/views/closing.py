@@ -1,0 +1,112 @@
+"""Closing accounting periods by their checklist, and opening them again."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import closing
+from billing.api import serializers_closing as s
+from billing.closing import standing
+from ledger.api.idempotency import once
+from ledger.api.resource import Resource
+from ledger.api.schema import operation
+from ledger.api.views.journal import find_period
+
+_TAG = "Periods"
+
+
+class _Closing(Resource):
+    """Belongs to the whole book, and to finance."""
+
+    scopes = {"GET": "read", "HEAD": "read", "POST": "finance"}
+    whole_book = frozenset({"GET", "HEAD", "POST"})
+
+
+class PeriodClosing(_Closing):
+    """GET /periods/{period}/closing"""
+
+    @operation(
+        "get-period-closing",
+        summary="Get how far the closing of a period is, and what its checks found last",
+        tag=_TAG,
+        path=["period"],
+        answer=s.ClosingOut,
+    )
+    def get(self, request: Request, period: str) -> Response:
+        return self.answer(s.ClosingOut, standing.of(find_period(self, period)))
+
+
+class PeriodCheck(_Closing):
+    """POST /periods/{period}/check"""
+
+    @operation(
+        "check-period",
+        summary="Run the checklist of a period; nothing is closed",
+        tag=_TAG,
+        path=["period"],
+        answer=s.ChecklistOut,
+    )
+    @once()
+    def post(self, request: Request, period: str) -> Response:
+        found = find_period(self, period)
+        findings = closing.check(period=found, at=self.now, by=self.caller.name)
+        is_blocked = any(one.blocks for one in findings)
+        answer = {"period_id": found.pk, "is_blocked": is_blocked, "findings": findings}
+        return self.answer(s.ChecklistOut, answer)
+
+
+class PeriodClose(_Closing):
+    """POST /periods/{period}/close"""
+
+    @operation(
+        "close-period",
+        summary="Close a period if nothing of its checklist blocks; nothing is booked in it then",
+        tag=_TAG,
+        path=["period"],
+        answer=s.ClosingOut,
+    )
+    @once()
+    def post(self, request: Request, period: str) -> Response:
+        found = find_period(self, period)
+        closing.close(period=found, by=self.caller.name, at=self.now)
+        return self.answer(s.ClosingOut, standing.of(find_period(self, period)))
+
+
+class PeriodReopening(_Closing):
+    """POST /periods/{period}/reopen"""
+
+    @operation(
+        "reopen-period",
+        summary="Open the period that was closed last again; a trace stays",
+        tag=_TAG,
+        path=["period"],
+        body=s.ReasonIn,
+        answer=s.ClosingOut,
+    )
+    @once()
+    def post(self, request: Request, period: str) -> Response:
+        found, reason = find_period(self, period), self.body(s.ReasonIn)["reason"]
+        closing.reopen(period=found, by=self.caller.name, reason=reason, at=self.now)
+        return self.answer(s.ClosingOut, standing.of(find_period(self, period)))
+
+
+class PeriodWaiver(_Closing):
+    """POST /periods/{period}/checks/{check}/waive"""
+
+    @operation(
+        "waive-period-check",
+        summary="Answer for what a check found, so that it does not keep the period open",
+        tag=_TAG,
+        path=["period", "check"],
+        body=s.ReasonIn,
+        answer=s.CheckRunOut,
+        status=201,
+    )
+    @once()
+    def post(self, request: Request, period: str, check: str) -> Response:
+        found, reason = find_period(self, period), self.body(s.ReasonIn)["reason"]
+        row = closing.waive(
+            period=found, check=check, by=self.caller.name, reason=reason, at=self.now
+        )
+        return self.answer(s.CheckRunOut, row, status=201)
