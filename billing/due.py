@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from billing import charging, contracts
 from billing.charging import waiting
 from billing.entitlements import allowances
+from billing.invoicing import clocked
 from billing.metering import snapshot
 from billing.metering.snapshot import Snapshot
 from billing.models import Charge, Contract, Subscription, SubscriptionEvent
@@ -45,6 +46,7 @@ class Done:
     grants_issued: int = 0
     grants_expired: int = 0
     overdrafts_covered: int = 0
+    invoices: int = 0  # issued; of customers that live by a test clock
 
 
 @dataclass(slots=True)
@@ -117,7 +119,16 @@ def _do_all(
     waiting = [(due, one.pk, one) for one in customers if (due := _next(one, until))]
     heapify(waiting)
     settled: dict[int, Subscription] = {}
-    while waiting and done.instants != most:
+    documents = clocked.of(customers)
+    while done.instants != most:
+        # What is charged at an instant is on the documents of that instant.
+        before = waiting[0][0].at if waiting else None
+        if documents is not None and (next_ := documents.next_due(until, before)):
+            done.invoices += documents.do(*next_)
+            done.instants += 1
+            continue
+        if not waiting:
+            break
         due, _, customer = heappop(waiting)
         if not _do(due, done, catalogue, customer, until, wait=wait):
             continue

@@ -16,7 +16,7 @@ from typing import Final
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from billing import collection, due
-from billing.invoicing import drafting, issuing, lifecycle, states
+from billing.invoicing import lifecycle, making, states
 from billing.models import Invoice, Run, RunPart
 from ledger import arrays, horizon, inputs, outbox
 from ledger.errors import IdempotencyConflictError, InvalidInputError, TransientError
@@ -136,30 +136,6 @@ def progress(run: Run) -> Progress:
     return Progress(state=state, **dict(zip(names, counts, strict=True)))
 
 
-def make(
-    *, book: Book, payer_ids: Sequence[int], until: datetime, at: datetime, by: str, run: Run | None
-) -> tuple[int, int, int]:
-    """
-    Draft for payers and issue what needs no person; return how many were drafted, issued, lines.
-
-    One transaction. A run that only drafts issues nothing.
-    """
-    with transaction.atomic():
-        drafted = drafting.draft(book=book, payers=payer_ids, until=until, at=at, run=run, cause=by)
-        issued = 0
-        if run is None or run.issues:
-            ready = Invoice.objects.filter(
-                pk__in=drafted.open,
-                state=states.DRAFT,
-                is_blocked=False,
-                issue_after__lte=at,
-            )
-            numbers = list(ready.values_list("pk", flat=True))
-            if numbers:
-                issued = len(issuing.issue(invoice_ids=numbers, at=at, by=by).numbers)
-    return len(drafted.new) + len(drafted.changed), issued, drafted.lines
-
-
 def _next(run: Run, prepared: set[int], *, at: datetime) -> int | None:
     """Do a waiting part, or what falls due before it can be; None: there is none."""
     part: RunPart | None = None
@@ -209,9 +185,10 @@ def _charge(customer_ids: Sequence[int], *, until: datetime) -> None:
 
 
 def _do(run: Run, part: RunPart, at: datetime) -> None:
-    part.drafted, part.issued, part.lines = make(
+    made = making.make(
         book=run.book, payer_ids=part.payer_ids, until=run.until, at=at, by=run.cause, run=run
     )
+    part.drafted, part.issued, part.lines = made.drafted, made.issued, made.lines
     part.state, part.finished_at, part.failure = RunPart.State.DONE, at, ""
     part.save()
 
@@ -277,7 +254,9 @@ _CHARGED_SOON: Final = """
         SELECT s.customer_id FROM billing_subscription s
         WHERE s.book_id = %(book)s AND s.due_at <= %(until)s
         UNION SELECT k.customer_id FROM billing_contract k
-        WHERE k.book_id = %(book)s AND k.due_at <= %(until)s) d
+        WHERE k.book_id = %(book)s AND k.due_at <= %(until)s
+        UNION SELECT h.customer_id FROM billing_charge h
+        WHERE h.book_id = %(book)s AND h.scheduled_at <= %(until)s) d
     JOIN ledger_customer c ON c.id = d.customer_id AND c.clock_id IS NULL
 """
 _NOT_CHARGED: Final = """
@@ -285,6 +264,8 @@ _NOT_CHARGED: Final = """
     WHERE customer_id = ANY(%(customers)s::bigint[]) AND due_at <= %(until)s
     UNION SELECT customer_id FROM billing_contract
     WHERE customer_id = ANY(%(customers)s::bigint[]) AND due_at <= %(until)s
+    UNION SELECT customer_id FROM billing_charge
+    WHERE customer_id = ANY(%(customers)s::bigint[]) AND scheduled_at <= %(until)s
 """
 _STALE: Final = """
     SELECT DISTINCT i.payer_id
