@@ -73,7 +73,7 @@ def compose(case: Case) -> Composed:
     for source in sorted(case.sources, key=_turn):
         reached = upto(source.now, case.currency.exponent)
         change = reached.since(source.before)
-        if not any(change.sums) and not any(change.printed):
+        if _is_quiet(source, change):
             found.quiet.append(source)
         elif _comes_back(source, change, case.profile):
             stuck += _give_back(case, drafts, source, reached, change)
@@ -100,6 +100,13 @@ def credit_of(line: DraftLine, paid_credit: str) -> Decimal:
     if paid_credit == "as_payment":
         return line.promotional
     return add(line.promotional, line.paid)
+
+
+def _is_quiet(source: Source, change: Billed) -> bool:
+    """Say whether there is nothing to tell: no change, or credit alone settles it."""
+    if source.is_credit_only and not change.sums.unbilled:
+        return True
+    return not any(change.sums) and not any(change.printed)
 
 
 def _comes_back(source: Source, change: Billed, profile: Profile) -> bool:

@@ -99,8 +99,8 @@ def open_desk(
     *, book: Book, payers: Sequence[int], until: datetime, at: datetime, lock: bool
 ) -> Desk:
     """Read all that payers are drafted from."""
-    profiles = collection.profiles_of(book=book, customer_ids=payers, at=at)
-    consumers = collection.consumers_of(book=book, payer_ids=payers, at=at)
+    profiles = collection.profiles_of(book=book, customer_ids=payers)
+    consumers = collection.consumers_of(book=book, payer_ids=payers)
     payer_of = {number: payer for payer, mine in consumers.items() for number in mine}
     read = sources.read(
         book=book,

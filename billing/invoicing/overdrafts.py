@@ -9,7 +9,7 @@ the latest first: so credit counts for the oldest.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -29,7 +29,8 @@ def cover(sources: Iterable[Source], *, book_id: int) -> None:
             owing[source.consumer_id, source.asset_id].append(source)
     if not owing:
         return
-    balances = _balances(list(owing), book_id)
+    known = {source.billable_id for mine in owing.values() for source in mine}
+    balances = _balances(list(owing), known, book_id)
     for place, mine in owing.items():
         _cover(mine, balances.get(place, ZERO))
 
@@ -58,15 +59,31 @@ def _covered_before(source: Source) -> Decimal:
     return ZERO
 
 
-def _balances(places: list[tuple[int, int]], book_id: int) -> dict[tuple[int, int], Decimal]:
+def _balances(
+    places: list[tuple[int, int]], known: Collection[int], book_id: int
+) -> dict[tuple[int, int], Decimal]:
+    """Return what overdrafts owe, less what later sources that are open have left there."""
     customers, assets = zip(*places, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(_BALANCES, [arrays.whole(customers), arrays.whole(assets), book_id])
+        cursor.execute(
+            _BALANCES,
+            [arrays.whole(known), arrays.whole(customers), arrays.whole(assets), book_id],
+        )
         return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
 
 
+# What was used last is owed first: what is open and not looked at is later than the others.
 _BALANCES: Final = """
-    SELECT a.customer_id, a.asset_id, b.debits - b.credits
+    SELECT a.customer_id, a.asset_id, greatest(0, b.debits - b.credits - coalesce((
+        SELECT sum(split_part(part, ':', 2)::numeric)
+        FROM billing_billable o
+        LEFT JOIN billing_accrual u ON u.id = o.accrual_id
+        LEFT JOIN billing_charge c ON c.id = o.charge_id
+        CROSS JOIN LATERAL unnest(
+            string_to_array(nullif(coalesce(u.taken, c.taken), ''), ',')) AS part
+        WHERE o.customer_id = a.customer_id AND o.asset_id = a.asset_id
+          AND o.settled_at IS NULL AND NOT o.id = ANY(%s::bigint[])
+          AND split_part(part, ':', 1)::bigint = a.id), 0))
     FROM unnest(%s::bigint[], %s::bigint[]) AS n (customer_id, asset_id)
     JOIN ledger_account a ON a.customer_id = n.customer_id AND a.asset_id = n.asset_id
          AND a.book_id = %s AND a.purpose = 'overdraft'

@@ -12,7 +12,7 @@ from django.db import connection
 
 from billing.invoicing.facts import Draft
 from billing.invoicing.materials import Edit, Place
-from billing.models import InvoiceEdit, Party, Supplier
+from billing.models import InvoiceEdit, Party, Supplier, TaxId
 from ledger import arrays
 from ledger.models import Book
 
@@ -105,6 +105,12 @@ def parties(payer_ids: Collection[int]) -> dict[int, Document]:
     with connection.cursor() as cursor:
         cursor.execute(_NAMES, [arrays.whole(payer_ids)])
         found: dict[int, Document] = {row[0]: _named(row[1], row[2]) for row in cursor.fetchall()}
+    numbers: dict[int, dict[str, str]] = {}
+    for owner, kind, number in TaxId.objects.filter(
+        customer__in=payer_ids, ended_at=None
+    ).values_list("customer", "type", "number"):
+        numbers.setdefault(owner, {})[kind] = number
+        found[owner]["tax_ids"] = numbers[owner]
     for party in Party.objects.filter(customer__in=payer_ids):
         found[party.pk] |= {
             "legal_name": party.legal_name or found[party.pk]["legal_name"],
@@ -112,7 +118,7 @@ def parties(payer_ids: Collection[int]) -> dict[int, Document]:
             "emails": party.emails,
             "locale": party.locale,
             "is_business": party.is_business,
-            "tax_ids": party.tax_ids,
+            "tax_ids": party.tax_ids | numbers.get(party.pk, {}),
             "contact": party.contact,
             "endpoint": party.endpoint,
         }

@@ -1,5 +1,5 @@
 """
-Who pays for whom, and how a payer's invoices are put together; who sells and who buys.
+Who pays for whom, and how a payer's invoices are put together.
 
 A profile counts for the customer that it is of and for all below that have none; the book's own
 for all others. ``payer`` names who pays for them; without it everybody pays for itself.
@@ -7,7 +7,7 @@ for all others. ``payer`` names who pays for them; without it everybody pays for
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from datetime import datetime
 from typing import Final
@@ -20,16 +20,17 @@ from ledger.models import Book
 
 _COLUMNS: Final = tuple(field.name for field in fields(Profile))
 _DEFAULT: Final = Profile()
+_CHUNK: Final = 5_000
 
 
-def profiles_of(*, book: Book, customer_ids: Collection[int], at: datetime) -> dict[int, Profile]:
+def profiles_of(*, book: Book, customer_ids: Collection[int]) -> dict[int, Profile]:
     """Return the profile in force for each customer: its own, its parent's, the book's."""
     if not customer_ids:
         return {}
+    found: dict[int, Profile] = {}
+    made: dict[int, Profile] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_PROFILES, [arrays.whole(customer_ids), book.pk, at, at])
-        made: dict[int, Profile] = {}
-        found: dict[int, Profile] = {}
+        cursor.execute(_PROFILES, [arrays.whole(customer_ids), book.pk])
         for customer_id, *values in cursor.fetchall():
             profile = made.get(values[0]) or Profile(**dict(zip(_COLUMNS, values, strict=True)))
             found[customer_id] = made[values[0]] = profile
@@ -37,20 +38,18 @@ def profiles_of(*, book: Book, customer_ids: Collection[int], at: datetime) -> d
     return {number: found.get(number, books) for number in customer_ids}
 
 
-def payers_of(*, book: Book, customer_ids: Collection[int], at: datetime) -> dict[int, int]:
+def payers_of(*, book: Book, customer_ids: Collection[int]) -> dict[int, int]:
     """Return who pays for each customer."""
-    profiles = profiles_of(book=book, customer_ids=customer_ids, at=at)
+    profiles = profiles_of(book=book, customer_ids=customer_ids)
     return {number: profile.payer_id or number for number, profile in profiles.items()}
 
 
-def consumers_of(
-    *, book: Book, payer_ids: Collection[int], at: datetime
-) -> dict[int, dict[int, Consumer]]:
+def consumers_of(*, book: Book, payer_ids: Collection[int]) -> dict[int, dict[int, Consumer]]:
     """Return, by payer, all customers that it pays for; two statements."""
     with connection.cursor() as cursor:
-        cursor.execute(_BELOW, {"payers": arrays.whole(payer_ids), "book": book.pk, "at": at})
+        cursor.execute(_BELOW, {"payers": arrays.whole(payer_ids), "book": book.pk})
         rows = cursor.fetchall()
-    profiles = profiles_of(book=book, customer_ids=[row[0] for row in rows], at=at)
+    profiles = profiles_of(book=book, customer_ids=[row[0] for row in rows])
     found: dict[int, dict[int, Consumer]] = {number: {} for number in payer_ids}
     for number, key, name in rows:
         payer_id = profiles[number].payer_id or number
@@ -59,21 +58,25 @@ def consumers_of(
     return found
 
 
-def payers_due(*, book: Book, until: datetime, at: datetime) -> list[int]:
-    """Return who pays for anything that is open and due, in order; test clocks stand apart."""
+def payers_due(*, book: Book, until: datetime, clock_id: int | None = None) -> list[int]:
+    """
+    Return who may have something to pay of what is due by an instant, in order.
+
+    That is, who pays for anything that is open and due, and who may be invoiced for periods that
+    run. Customers of a test clock are apart from others.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [book.pk, until])
+        cursor.execute(_DUE, {"book": book.pk, "until": until, "clock": clock_id})
         customer_ids = [row[0] for row in cursor.fetchall()]
-    return sorted(set(_payers(book, customer_ids, at)))
+    return sorted(set(_payers(book, customer_ids)))
 
 
-def _payers(book: Book, customer_ids: list[int], at: datetime) -> Iterable[int]:
+def _payers(book: Book, customer_ids: list[int]) -> Iterator[int]:
     for start in range(0, len(customer_ids), _CHUNK):
         chunk = customer_ids[start : start + _CHUNK]
-        yield from payers_of(book=book, customer_ids=chunk, at=at).values()
+        yield from payers_of(book=book, customer_ids=chunk).values()
 
 
-_CHUNK: Final = 5_000
 _PROFILES: Final = f"""
     WITH RECURSIVE above AS (
         SELECT id AS consumer_id, id AS node, parent_id, 0 AS depth
@@ -82,34 +85,43 @@ _PROFILES: Final = f"""
         SELECT a.consumer_id, p.id, p.parent_id, a.depth + 1
         FROM above a JOIN ledger_customer p ON p.id = a.parent_id
     )
-    SELECT DISTINCT ON (a.consumer_id) coalesce(a.consumer_id, 0),
+    SELECT DISTINCT ON (n.consumer_id) n.consumer_id,
            {", ".join(f"f.{column}" for column in _COLUMNS)}
-    FROM billing_collectionprofile f LEFT JOIN above a ON a.node = f.customer_id
-    WHERE f.book_id = %s AND f.effective_from <= %s
-      AND (f.effective_to IS NULL OR f.effective_to > %s)
-      AND (f.customer_id IS NULL OR a.consumer_id IS NOT NULL)
-    ORDER BY a.consumer_id, a.depth
+    FROM (SELECT consumer_id, node, depth FROM above UNION ALL SELECT 0, NULL, 0) n
+    JOIN billing_collectionprofile f ON f.book_id = %s AND f.effective_to IS NULL
+         AND f.customer_id IS NOT DISTINCT FROM n.node
+    ORDER BY n.consumer_id, n.depth
 """  # noqa: S608 - fixed fragments
 _BELOW: Final = """
     WITH RECURSIVE named AS (
         SELECT customer_id FROM billing_collectionprofile
-        WHERE book_id = %(book)s AND payer_id = ANY(%(payers)s::bigint[])
-          AND effective_from <= %(at)s AND (effective_to IS NULL OR effective_to > %(at)s)
+        WHERE book_id = %(book)s AND payer_id = ANY(%(payers)s::bigint[]) AND effective_to IS NULL
     ), below AS (
         SELECT unnest(%(payers)s::bigint[]) AS id
         UNION
-        SELECT c.id FROM named n JOIN ledger_customer c
-            ON c.id = n.customer_id OR (n.customer_id IS NULL AND c.book_id = %(book)s)
+        SELECT customer_id FROM named WHERE customer_id IS NOT NULL
         UNION
         SELECT c.id FROM below b JOIN ledger_customer c ON c.parent_id = b.id
         WHERE EXISTS (SELECT FROM named)
     )
-    SELECT c.id, c.key, c.name FROM below b JOIN ledger_customer c ON c.id = b.id
-    WHERE c.book_id = %(book)s
+    SELECT c.id, c.key, c.name FROM ledger_customer c
+    WHERE c.book_id = %(book)s AND (
+        c.id IN (SELECT id FROM below) OR EXISTS (SELECT FROM named WHERE customer_id IS NULL))
 """
 _DUE: Final = """
     SELECT DISTINCT b.customer_id
     FROM billing_billable b JOIN ledger_customer c ON c.id = b.customer_id
-    WHERE b.book_id = %s AND b.due_at <= %s AND b.settled_at IS NULL AND c.clock_id IS NULL
-    ORDER BY b.customer_id
+    WHERE b.book_id = %(book)s AND b.due_at <= %(until)s AND b.settled_at IS NULL
+      AND c.clock_id IS NOT DISTINCT FROM %(clock)s
+    UNION
+    SELECT b.customer_id
+    FROM billing_collectionprofile f
+    JOIN billing_billable b ON b.book_id = f.book_id AND b.settled_at IS NULL
+    JOIN ledger_customer c ON c.id = b.customer_id
+    WHERE f.book_id = %(book)s AND f.effective_to IS NULL
+      AND (f.threshold IS NOT NULL OR f.progressive_cadence <> '')
+      AND (f.customer_id IS NULL OR f.customer_id = c.id OR f.payer_id IS NOT NULL
+           OR c.parent_id IS NOT NULL)
+      AND c.clock_id IS NOT DISTINCT FROM %(clock)s
+    ORDER BY 1
 """

@@ -1,0 +1,224 @@
+"""
+What people change about drafts: kept apart from what is composed, and applied to it each time.
+
+So an edit survives every drafting until its document is issued; a source that was removed comes
+back on the next one. Withdrawing an edit is another row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import transaction
+
+from billing.invoicing import drafting
+from billing.invoicing.errors import InvoiceStateError
+from billing.models import Billable, Invoice, InvoiceEdit, InvoiceLine, TaxCode
+from ledger import inputs
+from ledger.errors import IdempotencyConflictError, InvalidInputError, NotFoundError
+from ledger.models import Customer
+from ledger.money import SCALE, ZERO, exact, text
+
+Operation = InvoiceEdit.Operation
+_HUNDRED: Final = Decimal(100)
+_LONGEST: Final = 500
+
+
+def edit(
+    *,
+    invoice: Invoice,
+    operation: str,
+    key: str,
+    by: str,
+    reason: str,
+    at: datetime,
+    line: InvoiceLine | None = None,
+    content: Mapping[str, Any] | None = None,
+    withdraws: InvoiceEdit | None = None,
+) -> InvoiceEdit:
+    """
+    Change a draft, and draft it again: add, remove, describe, discount, header, withdraw.
+
+    ``add`` takes description, unit_price and perhaps quantity, tax_code, is_inclusive; ``discount``
+    a percentage or an amount, of a line or of all; ``header`` note, purchase_order, cost_centre.
+    Amounts may be below zero. The same key again changes nothing.
+
+    Raises:
+        InvoiceStateError: it is no draft, or one made by hand.
+        InvalidInputError: something is missing or cannot be; a line without a source to change.
+        IdempotencyConflictError: the key stands for another edit.
+    """
+    made = InvoiceEdit(
+        book_id=invoice.book_id,
+        invoice=invoice,
+        key=inputs.key("key", key, longest=255),
+        operation=inputs.choice("operation", operation, Operation.values),
+        billable=_target(operation, invoice, line),
+        withdraws=_withdrawn(operation, invoice, withdraws),
+        content=_content(operation, invoice, content or {}),
+        reason=inputs.name("reason", reason, longest=_LONGEST),
+        cause=by,
+        edited_at=at,
+    )
+    with transaction.atomic():
+        Customer.objects.select_for_update(no_key=True).get(pk=invoice.payer_id)
+        if known := InvoiceEdit.objects.filter(book=invoice.book_id, key=key).first():
+            return _same(known, made)
+        _check_state(invoice)
+        made.save(force_insert=True)
+        refresh(invoice=invoice, at=at, by=by)
+    return made
+
+
+def refresh(*, invoice: Invoice, at: datetime, by: str = drafting.CAUSE) -> drafting.Drafted:
+    """
+    Draft a payer's documents again, up to where the draft went.
+
+    Raises:
+        InvoiceStateError: it is no draft, or one made by hand.
+    """
+    _check_state(invoice)
+    return drafting.draft(
+        book=invoice.book,
+        payers=[invoice.payer_id],
+        until=invoice.until or at,
+        at=at,
+        cause=by,
+    )
+
+
+def _check_state(invoice: Invoice) -> None:
+    state = Invoice.objects.values_list("state", flat=True).get(pk=invoice.pk)
+    if state != Invoice.State.DRAFT or invoice.key:
+        remedy = "unapprove it first" if state == Invoice.State.APPROVED else "edit the next draft"
+        raise InvoiceStateError(invoice=invoice.pk, state=state, remedy=remedy)
+
+
+def _same(known: InvoiceEdit, made: InvoiceEdit) -> InvoiceEdit:
+    names = ("invoice_id", "operation", "billable_id", "withdraws_id", "content", "reason")
+    if any(getattr(known, name) != getattr(made, name) for name in names):
+        raise IdempotencyConflictError(key=made.key)
+    return known
+
+
+def _target(operation: str, invoice: Invoice, line: InvoiceLine | None) -> Billable | None:
+    if operation in {Operation.REMOVE, Operation.DESCRIBE} and line is None:
+        raise InvalidInputError(field="line", value=None, remedy="name a line of the draft")
+    if line is None or operation not in {
+        Operation.REMOVE,
+        Operation.DESCRIBE,
+        Operation.DISCOUNT,
+    }:
+        return None
+    if line.invoice_id != invoice.pk:
+        raise NotFoundError(line=line.pk, invoice=invoice.pk)
+    if line.billable is None:
+        remedy = "it was added by hand: withdraw that edit instead"
+        raise InvalidInputError(field="line", value=line.pk, remedy=remedy)
+    return line.billable
+
+
+def _withdrawn(
+    operation: str, invoice: Invoice, withdraws: InvoiceEdit | None
+) -> InvoiceEdit | None:
+    if operation != Operation.WITHDRAW:
+        return None
+    if withdraws is None or withdraws.invoice_id != invoice.pk:
+        remedy = "name an edit of this draft that stands"
+        raise InvalidInputError(field="withdraws", value=withdraws and withdraws.pk, remedy=remedy)
+    return withdraws
+
+
+def _content(operation: str, invoice: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
+    return _CONTENTS[operation](invoice, said)
+
+
+def _nothing(_: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
+    _only(said, ())
+    return {}
+
+
+def _added(invoice: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
+    _only(said, ("description", "unit_price", "quantity", "tax_code", "is_inclusive"))
+    found: dict[str, Any] = {
+        "description": _words(said, "description"),
+        "unit_price": text(_number(said, "unit_price")),
+        "quantity": text(_number(said, "quantity")) if "quantity" in said else "1",
+    }
+    if code := str(said.get("tax_code", "")):
+        if not TaxCode.objects.filter(book=invoice.book_id, key=code).exists():
+            remedy = "name a tax code of the book"
+            raise InvalidInputError(field="tax_code", value=code, remedy=remedy)
+        found["tax_code"] = code
+    if said.get("is_inclusive"):
+        found["is_inclusive"] = True
+    return found
+
+
+def _described(_: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
+    _only(said, ("description",))
+    return {"description": _words(said, "description")}
+
+
+def _discounted(_: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
+    _only(said, ("percentage", "amount", "description"))
+    if ("percentage" in said) == ("amount" in said):
+        remedy = "send a percentage or an amount"
+        raise InvalidInputError(field="discount", value=None, remedy=remedy)
+    name = "percentage" if "percentage" in said else "amount"
+    value = _number(said, name)
+    if value <= ZERO or (name == "percentage" and value > _HUNDRED):
+        remedy = "send more than 0" + (", at most 100" if name == "percentage" else "")
+        raise InvalidInputError(field=name, value=text(value), remedy=remedy)
+    found = {name: text(value)}
+    if said.get("description"):
+        found["description"] = _words(said, "description")
+    return found
+
+
+def _headed(_: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
+    _only(said, ("note", "purchase_order", "cost_centre"))
+    if not said:
+        remedy = "send note, purchase_order or cost_centre"
+        raise InvalidInputError(field="header", value=None, remedy=remedy)
+    longest = {"note": 5_000, "purchase_order": 200, "cost_centre": 200}
+    return {name: _text(name, value, longest[name]) for name, value in said.items()}
+
+
+def _text(name: str, value: Any, longest: int) -> str:
+    if len(written := str(value)) > longest or "\x00" in written:
+        remedy = f"send at most {longest} characters"
+        raise InvalidInputError(field=name, value=written, remedy=remedy)
+    return written
+
+
+def _only(said: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    if unknown := sorted(set(said) - set(names)):
+        remedy = f"use some of {', '.join(names)}" if names else "leave it out"
+        raise InvalidInputError(field=unknown[0], value=str(said[unknown[0]]), remedy=remedy)
+
+
+def _words(said: Mapping[str, Any], name: str) -> str:
+    return inputs.name(name, str(said.get(name, "")), longest=_LONGEST)
+
+
+def _number(said: Mapping[str, Any], name: str) -> Decimal:
+    try:
+        value = Decimal(str(said[name]))
+    except (KeyError, ArithmeticError):
+        remedy = "send a number, as text"
+        raise InvalidInputError(field=name, value=str(said.get(name)), remedy=remedy) from None
+    return exact(value, SCALE)
+
+
+_CONTENTS: Final[Mapping[str, Callable[[Invoice, Mapping[str, Any]], dict[str, Any]]]] = {
+    Operation.ADD: _added,
+    Operation.REMOVE: _nothing,
+    Operation.DESCRIBE: _described,
+    Operation.DISCOUNT: _discounted,
+    Operation.HEADER: _headed,
+    Operation.WITHDRAW: _nothing,
+}

@@ -1,0 +1,317 @@
+"""Credit on documents: what paid for what, what is never invoiced, what lies beyond."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.models import Billable, Invoice
+from tests import factories
+from tests.billing.charging.agreed import on
+from tests.billing.invoicing.drafting.billed import billed, lines, money, rows, with_usage
+from tests.billing.scene import event
+from wallets import overdraft
+
+pytestmark = pytest.mark.django_db
+
+
+def used(amount, *, settlement="credit_then_invoice", **grants):
+    """Return usage of January at a dollar each, paid by credit as far as it goes."""
+    shop = billed(settlement=settlement)
+    meter = shop.agreed.scene.meter("sum", key="calls", price=None)
+    shop.agreed.usage(meter, {"type": "unit", "amount": "1"}, key="calls")
+    for funding, given in grants.items():
+        shop.agreed.scene.grant(
+            given,
+            funding=funding,
+            priority=1 if funding == "promotional" else 2,
+            at=on("2024-01-01"),
+        )
+    shop.use(amount, "2024-01-10")
+    return shop
+
+
+def test_credit_pays_before_what_is_due_and_its_order_is_recorded():
+    shop = used(10, promotional=2, paid=3)
+
+    shop.draft("2024-02-01")
+
+    [line] = rows(shop.only)
+    assert (line.amount, line.promotional, line.paid, line.due) == (10, 2, 3, 5)
+    assert [(one["funding"], one["amount"]) for one in line.sources] == [
+        ("promotional", "2"),
+        ("paid", "3"),
+    ]
+    assert (shop.only.subtotal, shop.only.credit, shop.only.due) == (10, 5, 5)
+
+
+def test_bought_credit_may_count_as_a_payment():
+    shop = used(10, promotional=2, paid=3)
+    shop.profile(paid_credit="as_payment")
+
+    shop.draft("2024-02-01")
+
+    invoice = shop.only
+    assert (invoice.subtotal, invoice.credit, invoice.total) == (10, 2, 8)
+    assert (invoice.prepaid, invoice.due) == (3, 5)
+
+
+def test_what_credit_paid_in_full_is_a_document_without_a_posting():
+    shop = used(10, paid=20)
+
+    [invoice] = shop.issue("2024-02-01")
+
+    assert (invoice.state, invoice.subtotal, invoice.due) == ("paid", 10, 0)
+    assert invoice.transaction_id is None
+
+
+def test_usage_settled_by_credit_only_is_never_invoiced():
+    shop = used(10, settlement="credit_only", paid=4)
+
+    drafted = shop.draft("2024-02-01")
+
+    assert drafted.open == []
+    assert not Billable.objects.filter(settled_at=None).exists()
+    assert shop.agreed.scene.overdraft == 6
+
+
+def test_what_lies_beyond_the_credit_limit_is_due():
+    shop = used(0)
+    shop.agreed.scene.limit(4)
+    shop.use(10, "2024-01-11")
+    assert shop.agreed.scene.overdraft == 6
+
+    [invoice] = shop.issue("2024-02-01")
+
+    assert invoice.due == 10
+    [line] = rows(invoice)
+    assert (line.exact_due, line.exact_overdraft) == (4, 6)
+    assert shop.agreed.scene.overdraft == 0
+    assert shop.agreed.scene.holds("receivable") == 10
+
+
+def test_credit_that_came_later_has_paid_for_what_lay_beyond():
+    shop = used(0)
+    shop.agreed.scene.limit(4)
+    shop.use(10, "2024-01-11")
+    shop.agreed.scene.grant(5, funding="paid", at=on("2024-01-12"))
+    overdraft.settle(at=on("2024-01-12"), customer_id=shop.payer.pk)
+    assert shop.agreed.scene.overdraft == 1
+
+    [invoice] = shop.issue("2024-02-01")
+
+    [line] = rows(invoice)
+    assert (line.paid, line.due, line.exact_overdraft) == (5, 5, 1)
+    assert shop.agreed.scene.overdraft == 0
+    assert shop.draft("2024-02-02").open == []
+
+
+def test_what_a_later_credit_covered_of_running_usage_is_not_taken_from_the_month_before():
+    shop = used(0)
+    shop.agreed.scene.limit(0)
+    shop.use(10, "2024-01-11")
+    shop.use(3, "2024-02-02")
+    shop.agreed.scene.grant(4, funding="paid", at=on("2024-02-03"))
+    overdraft.settle(at=on("2024-02-03"), customer_id=shop.payer.pk)
+
+    shop.draft("2024-02-01", at="2024-02-04")
+
+    [line] = rows(shop.only)
+    assert (line.paid, line.due) == (4, 6)
+
+
+def test_usage_that_is_taken_back_gives_credit_back_and_says_so_on_the_next_document():
+    shop = used(0, paid=20)
+    shop.use(10, "2024-01-11", id="one")
+    shop.issue("2024-02-01")
+    shop.agreed.scene.void("one")
+    shop.use(1, "2024-02-05")
+
+    shop.draft("2024-03-01")
+
+    assert [(line.amount, line.paid, line.due) for line in rows(shop.only)] == [
+        (1, 1, 0),
+        (-10, -10, 0),
+    ]
+
+
+def test_nothing_is_no_document_unless_asked_for():
+    shop = with_usage({"type": "unit", "amount": "0"})
+    shop.issue("2024-01-01")
+    shop.agreed.end("2024-02-01")
+    shop.use(7, "2024-01-10")
+
+    assert shop.draft("2024-02-01").open == []
+    assert not Billable.objects.filter(settled_at=None).exists()
+
+
+def test_nothing_is_a_document_where_it_is_asked_for():
+    shop = with_usage({"type": "unit", "amount": "0"})
+    shop.profile(zero_invoices="issue")
+    shop.issue("2024-01-01")
+    shop.agreed.end("2024-02-01")
+    shop.use(7, "2024-01-10")
+
+    [invoice] = shop.issue("2024-02-01")
+
+    assert lines(invoice) == money(("Calls", "0"))
+
+
+def test_little_is_carried_forward_for_so_long():
+    shop = used(3)
+    shop.profile(minimum=10, most_carried_months=2)
+
+    shop.draft("2024-02-01")
+    assert shop.only.is_blocked
+    assert "below_minimum" in [one["code"] for one in shop.only.problems]
+
+    shop.use(4, "2024-02-10")
+    shop.draft("2024-03-01")
+    assert shop.only.is_blocked
+    assert shop.only.due == 7
+
+    shop.draft("2024-04-01")
+    assert not shop.only.is_blocked
+
+
+def test_what_came_to_enough_is_not_carried():
+    shop = used(30)
+    shop.profile(minimum=10)
+
+    shop.draft("2024-02-01")
+
+    assert not shop.only.is_blocked
+
+
+def test_running_periods_are_invoiced_when_spending_comes_to_a_threshold():
+    shop = used(30)
+    shop.profile(threshold=20)
+
+    [first] = shop.issue("2024-01-15", at="2024-01-15T01:00")
+    assert (first.is_progressive, first.due) == (True, 30)
+
+    shop.use(15, "2024-01-20")
+    assert shop.draft("2024-01-21").open == []  # not yet
+
+    [last] = shop.issue("2024-02-01")
+    assert (last.is_progressive, last.due) == (False, 15)
+
+
+def test_tiers_go_on_over_the_documents_of_a_period():
+    shop = with_usage(
+        {
+            "type": "graduated",
+            "tiers": [
+                {"up_to_amount": "10", "unit_price": {"type": "unit", "amount": "1"}},
+                {"unit_price": {"type": "unit", "amount": "0.5"}},
+            ],
+        }
+    )
+    shop.profile(threshold=5)
+    shop.issue("2024-01-01")
+    shop.use(8, "2024-01-10")
+    [first] = shop.issue("2024-01-11")
+    shop.use(8, "2024-01-20")
+
+    [second] = shop.issue("2024-01-21")
+
+    assert (first.due, second.due) == (8, 5)
+    [line] = rows(second)
+    assert [(one["tier"], one["quantity"]) for one in line.arithmetic] == [(1, "2"), (2, "6")]
+    assert line.description == "Calls"  # not late: its period runs
+
+
+def test_running_periods_are_invoiced_at_dates():
+    shop = used(30)
+    shop.profile(progressive_cadence="P1W", anchor=on("2024-01-01"))
+
+    [first] = shop.issue("2024-01-15")
+    shop.use(5, "2024-01-16")
+    again = shop.draft("2024-01-17")
+    [second] = shop.issue("2024-01-22")
+
+    assert (first.due, again.open, second.due) == (30, [], 5)
+
+
+def test_usage_that_may_become_cheaper_waits_for_the_end_of_its_period():
+    volume = {
+        "type": "volume",
+        "tiers": [
+            {"up_to_amount": "10", "unit_price": {"type": "unit", "amount": "1"}},
+            {"unit_price": {"type": "unit", "amount": "0.1"}},
+        ],
+    }
+    shop = with_usage(volume)
+    shop.profile(threshold=5)
+    shop.issue("2024-01-01")
+    shop.use(8, "2024-01-10")
+
+    assert shop.draft("2024-01-11").open == []
+
+
+def test_what_is_no_currency_is_not_issued():
+    shop = billed()
+    tokens = factories.asset(code="TOKENS", kind="credit")
+    shop.agreed.subscription.asset = tokens
+    shop.agreed.subscription.save(update_fields=["asset"])
+    shop.agreed.fee(10)
+
+    shop.draft("2024-01-01")
+
+    assert shop.only.is_blocked
+    assert shop.only.problems[0]["code"] == "asset_is_no_currency"
+
+
+def test_a_document_waits_for_fees_that_are_due():
+    shop = with_usage()
+    shop.use(7, "2024-01-10")
+    shop.agreed.run("2024-01-15")
+
+    shop.draft("2024-02-01", is_run=False)
+
+    assert shop.only.is_blocked
+    assert shop.only.problems[0]["code"] == "due_work_outstanding"
+
+
+def test_what_is_three_times_the_last_is_pointed_out():
+    shop = with_usage()
+    shop.issue("2024-01-01")
+    shop.use(70, "2024-01-10")
+
+    shop.draft("2024-02-01")
+
+    assert "unusual" in [one["code"] for one in shop.only.problems]
+    assert not shop.only.is_blocked
+
+
+def test_a_coupon_is_a_line_below_zero():
+    shop = with_usage()
+    shop.agreed.coupon(redeemed="2024-01-01", percentage=Decimal(50))
+    shop.issue("2024-01-01")
+    shop.use(7, "2024-01-10")
+
+    shop.draft("2024-02-01")
+
+    assert lines(shop.only) == money(("Base", "10"), ("Calls", "7"), ("Coupon", "-8.5"))
+
+
+def test_prices_of_a_list_are_invoiced_by_the_month():
+    shop = billed()
+    shop.agreed.scene.meter("sum", key="list")
+    shop.agreed.scene.send(event(3, at=on("2025-01-10")), at=on("2025-01-10") + timedelta(hours=1))
+
+    shop.draft("2025-02-01")
+
+    [line] = rows(shop.only)
+    assert (line.description, line.due, line.item_id) == ("list", 3, None)
+    assert line.period_ends_at == on("2025-02-01")
+
+
+def test_only_what_is_over_is_settled():
+    shop = used(3)
+    shop.profile(threshold=1)
+
+    shop.issue("2024-01-15")
+
+    assert Billable.objects.filter(settled_at=None).count() == 1
+    assert Invoice.objects.get().is_progressive
