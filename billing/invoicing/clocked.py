@@ -69,8 +69,8 @@ class Clockwork:
     def _instants(self, until: datetime) -> dict[int, list[datetime]]:
         """Return when something of each payer may be due: too often does no harm."""
         book, payers = self.book, list(self.payers)
-        consumers = collection.consumers_of(book=book, payer_ids=payers, at=until)
-        profiles = collection.profiles_of(book=book, customer_ids=payers, at=until)
+        consumers = collection.consumers_of(book=book, payer_ids=payers)
+        profiles = collection.profiles_of(book=book, customer_ids=payers)
         payer_of = {number: payer for payer, mine in consumers.items() for number in mine}
         found: dict[int, list[datetime]] = {payer_id: [] for payer_id in payers}
         zone = ZoneInfo(book.time_zone)

@@ -81,8 +81,8 @@ def payers_due(*, book: Book, until: datetime, at: datetime) -> list[int]:
         soon = [row[0] for row in cursor.fetchall()]
         cursor.execute(_STALE, [book.pk])
         stale = {row[0] for row in cursor.fetchall()}
-    found = stale | set(collection.payers_due(book=book, until=until, at=at))
-    return sorted(found | set(collection.payers_of(book=book, customer_ids=soon, at=at).values()))
+    found = stale | set(collection.payers_due(book=book, until=until))
+    return sorted(found | set(collection.payers_of(book=book, customer_ids=soon).values()))
 
 
 def work(*, run: Run, at: datetime, most: int | None = None) -> Progress:
@@ -166,7 +166,7 @@ def _take(run: Run) -> RunPart | None:
 
 def _not_charged(run: Run, part: RunPart, at: datetime) -> list[int]:
     """Return whose subscriptions or contracts have something due that is not charged yet."""
-    consumers = collection.consumers_of(book=run.book, payer_ids=part.payer_ids, at=at)
+    consumers = collection.consumers_of(book=run.book, payer_ids=part.payer_ids)
     whose = [number for mine in consumers.values() for number in mine]
     with connection.cursor() as cursor:
         cursor.execute(_NOT_CHARGED, {"customers": arrays.whole(whose), "until": run.until})
