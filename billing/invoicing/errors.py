@@ -6,6 +6,7 @@ Why nothing is done with a document (pure).
     └── StaleDraftError       what it is about has been billed otherwise since it was drafted
     InvariantError
     ├── BlockedDraftError     a critical problem has to be solved first
+    ├── NothingToCreditError  less of it is left to be given back
     └── InvoiceDiffersError   lines, taxes and what would be posted differ
 """
 
@@ -36,3 +37,9 @@ class InvoiceDiffersError(InvariantError):
     """The document's lines, its taxes and what would be posted differ."""
 
     code = "invoice_differs"
+
+
+class NothingToCreditError(InvariantError):
+    """Less of the document is left to be given back than is asked for."""
+
+    code = "nothing_to_credit"

@@ -19,11 +19,11 @@ from ledger.money import text
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
-_TOTALS: Final = (
+TOTALS: Final = (
     "subtotal", "credit", "included_tax", "taxable", "tax", "total", "prepaid", "due",
 )  # fmt: skip
 _COMPOSED: Final = (
-    *_TOTALS, "kind", "series_key", "cut", "until", "period_starts_at", "period_ends_at",
+    *TOTALS, "kind", "series_key", "cut", "until", "period_starts_at", "period_ends_at",
     "profile_id", "is_progressive", "run_id", "supplier", "party", "tax_decision", "tax_date",
     "purchase_order", "cost_centre", "note", "payment_terms", "problems", "is_blocked", "digest",
     "issue_after",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from billing.invoicing.facts import Draft, DraftLine, DraftTax, Problem, Totals
-from billing.models import CollectionProfile, Invoice
+from billing.models import CollectionProfile, Invoice, InvoiceLine
 from billing.tax.computing import Group, LineTax, Taxable, compute, given_back
 from billing.tax.facts import Decision, Supply
 from billing.tax.rules import CRITICAL
@@ -90,6 +90,8 @@ def _take_back(
     """Give back of an issued line's tax what belongs to the part that is given back."""
     line.category, line.jurisdiction, line.percentage = of.category, of.jurisdiction, of.percentage
     line.is_inclusive, line.tax_code = of.is_inclusive, of.tax_code
+    if line.kind == InvoiceLine.Kind.CREDIT:
+        return  # granted by hand: how much of it is tax was said with its amount
     assert line.corrects_line_id is not None, "it gives something back"
     before, tax_before = back.get(line.corrects_line_id, (of.back, of.back_tax))
     is_note = draft.kind == Invoice.Kind.CREDIT_NOTE
