@@ -23,6 +23,12 @@ _REMEDY: Final = (
 )
 
 
+_COUPON_REMEDY: Final = (
+    "Charges of coupons are made by charging alone: find out who wrote to billing_charge past the"
+    " application, and have the subscription looked at again."
+)
+
+
 def budgets_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
     """What each budget has seen used is what events and entries say of its periods."""
     counting = Budget.objects.filter(ended_at=None).order_by("book_id")
@@ -45,6 +51,15 @@ def budgets_were_counted(*, book_id: int | None) -> Iterator[Disagreement]:
                     detail = f"says {text(ours)} was used, usage comes to {text(theirs)}"
                     subject = f"{budget.key} from {starts_at.isoformat()}"
                     yield Disagreement("budgets", subject, detail, _REMEDY)
+
+
+def coupons_keep_their_limits(*, book_id: int | None) -> Iterator[Disagreement]:
+    """No redemption took something off more cycles, or more off one cycle, than its coupon says."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUPONS, {"book": book_id})
+        for coupon, redemption, problem in cursor.fetchall():
+            subject = f"redemption {redemption} of {coupon}"
+            yield Disagreement("coupons", subject, problem, _COUPON_REMEDY)
 
 
 def burned_units_add_up(*, book_id: int | None) -> Iterator[Disagreement]:
@@ -175,4 +190,21 @@ _BURNED: Final = """
     FROM given FULL JOIN said USING (account_id)
     WHERE account_id <> 0 AND coalesce(said.amount, 0) <> coalesce(given.amount, 0)
     ORDER BY account_id LIMIT 20
+"""
+_COUPONS: Final = """
+    SELECT c.key, r.id,
+           CASE WHEN count(*) > max(n.cycles)
+                THEN format('took something off %%s cycles of %%s', count(*), max(n.cycles))
+                ELSE format('took %%s off a cycle, %%s at the most', trim_scale(-min(h.posted)),
+                            trim_scale(c.amount)) END
+    FROM billing_charge h
+    JOIN billing_couponredemption r ON r.id = split_part(h.key, ':', 2)::bigint
+    JOIN billing_coupon c ON c.id = r.coupon_id
+    CROSS JOIN LATERAL (SELECT CASE c.duration WHEN 'once' THEN 1 WHEN 'periods' THEN c.periods
+                               ELSE 2147483647 END AS cycles) n
+    WHERE h.kind = 'coupon' AND h.posted <> 0
+      AND (%(book)s::bigint IS NULL OR h.book_id = %(book)s)
+    GROUP BY c.id, c.key, c.amount, r.id
+    HAVING count(*) > max(n.cycles) OR -min(h.posted) > c.amount
+    ORDER BY c.key, r.id LIMIT 20
 """

@@ -289,6 +289,7 @@ LEDGER_CHECKS = [
     "billing.price_checks.amounts_are_priced",
     "billing.price_checks.costs_were_posted",
     "billing.limit_checks.budgets_were_counted",
+    "billing.limit_checks.coupons_keep_their_limits",
     "billing.limit_checks.budgets_are_held",
     "billing.limit_checks.burned_units_add_up",
     "billing.limit_checks.shares_were_counted",

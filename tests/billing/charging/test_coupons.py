@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing import checks
-from billing.models import Feature
+from billing import checks, limit_checks
+from billing.models import Charge, Feature
 from tests.billing.charging.agreed import agreed, on
 from tests.billing.scene import START, event, left
 
@@ -98,3 +98,20 @@ def test_what_is_taken_back_later_lowers_the_discount(book):
     assert book.charged("coupon") == [-5]
     assert book.scene.unbilled == 45
     assert not list(checks.charges_were_posted(book_id=None))
+
+
+def test_a_coupon_that_took_more_than_it_may_is_named():
+    book = agreed()
+    book.fee(10)
+    book.coupon(amount=Decimal(4), redeemed="2024-01-01", duration="once")
+    book.run("2024-03-01")
+    assert list(limit_checks.coupons_keep_their_limits(book_id=None)) == []
+
+    charge = Charge.objects.get(kind="coupon")
+    Charge.objects.filter(pk=charge.pk).update(posted=-5)
+    [found] = limit_checks.coupons_keep_their_limits(book_id=book.scene.book.pk)
+    assert found.detail == "took 5 off a cycle, 4 at the most"
+    charge.pk, charge.key = None, charge.key.replace("2024-01", "2024-02")
+    charge.save()
+    [found] = limit_checks.coupons_keep_their_limits(book_id=None)
+    assert found.detail == "took something off 2 cycles of 1"
