@@ -68,6 +68,7 @@ class Desk:
     currencies: Mapping[int, Currency]
     found: Mapping[int, list[Source]]  # by payer
     standing: Standing
+    everything: bool = False  # running periods, and what waits for a date or for late usage
 
 
 def draft(
@@ -96,9 +97,15 @@ def draft(
 
 
 def open_desk(
-    *, book: Book, payers: Sequence[int], until: datetime, at: datetime, lock: bool
+    *,
+    book: Book,
+    payers: Sequence[int],
+    until: datetime,
+    at: datetime,
+    lock: bool,
+    everything: bool = False,
 ) -> Desk:
-    """Read all that payers are drafted from."""
+    """Read all that payers are drafted from; with ``everything``, whatever may still wait."""
     profiles = collection.profiles_of(book=book, customer_ids=payers)
     consumers = collection.consumers_of(book=book, payer_ids=payers)
     payer_of = {number: payer for payer, mine in consumers.items() for number in mine}
@@ -106,9 +113,12 @@ def open_desk(
         book=book,
         consumer_ids=payer_of,
         until=until,
-        running=[n for n, payer in payer_of.items() if profiles[payer].is_progressive],
+        running=[n for n, p in payer_of.items() if everything or profiles[p].is_progressive],
         lock=lock,
     )
+    standing = pending.read(payer_ids=payers, lock=lock)
+    if everything:
+        pending.go_on_from(standing, read.found)
     found: dict[int, list[Source]] = {number: [] for number in payers}
     for source in read.found:
         found[payer_of[source.consumer_id]].append(source)
@@ -121,7 +131,8 @@ def open_desk(
         consumers=consumers,
         currencies=_currencies(read.found),
         found=found,
-        standing=pending.read(payer_ids=payers, lock=lock),
+        standing=standing,
+        everything=everything,
     )
 
 
@@ -149,16 +160,9 @@ def _cases(desk: Desk, payer_id: int) -> Iterable[Case]:
         if place.payer_id == payer_id:
             by_asset.setdefault(place.asset_id, [])
     for asset_id, mine in by_asset.items():
-        if (payer_id, asset_id) in desk.standing.approved:
+        if (payer_id, asset_id) in desk.standing.approved and not desk.everything:
             continue
-        chosen, is_progressive = calendars.chosen(
-            mine,
-            profile,
-            desk.standing.last.get((payer_id, asset_id)),
-            until=desk.until,
-            at=desk.at,
-            zone=desk.zone,
-        )
+        chosen, is_progressive = (mine, False) if desk.everything else _chosen(desk, mine, payer_id)
         yield Case(
             payer_id=payer_id,
             currency=desk.currencies.get(asset_id) or _currency(asset_id),
@@ -174,6 +178,18 @@ def _cases(desk: Desk, payer_id: int) -> Iterable[Case]:
             zone=desk.zone,
             is_progressive=is_progressive,
         )
+
+
+def _chosen(desk: Desk, mine: Sequence[Source], payer_id: int) -> tuple[list[Source], bool]:
+    asset_id = mine[0].asset_id if mine else 0
+    return calendars.chosen(
+        mine,
+        desk.profiles[payer_id],
+        desk.standing.last.get((payer_id, asset_id)),
+        until=desk.until,
+        at=desk.at,
+        zone=desk.zone,
+    )
 
 
 def _currencies(found: Iterable[Source]) -> dict[int, Currency]:

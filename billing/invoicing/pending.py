@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from billing.invoicing.facts import Draft
-from billing.invoicing.materials import Edit, Place
+from billing.invoicing.facts import Billed, Draft
+from billing.invoicing.materials import Edit, Place, Source
 from billing.models import InvoiceEdit, Party, Supplier, TaxId
 from ledger import arrays
 from ledger.models import Book
@@ -83,6 +83,17 @@ def elsewhere(drafts: Iterable[Draft], payers: Collection[int]) -> Standing:
     found = read(payer_ids=others, lock=True)
     found.drafts = {place: known for place, known in found.drafts.items() if place in wanted}
     return found
+
+
+def go_on_from(standing: Standing, sources: Iterable[Source]) -> None:
+    """Take what approved documents say of sources as said; one statement if there are any."""
+    if not standing.approved:
+        return
+    mine = {source.billable_id: source for source in sources}
+    with connection.cursor() as cursor:
+        cursor.execute(_APPROVED, [arrays.whole(mine)])
+        for number, reached, cut in cursor.fetchall():
+            mine[number].before, mine[number].cut_before = Billed.read(reached), cut
 
 
 def edits_of(invoice_ids: Collection[int]) -> dict[int, list[Edit]]:
@@ -166,6 +177,12 @@ _DRAFTS: Final = """
     FROM billing_invoice
     WHERE payer_id = ANY(%s::bigint[]) AND state IN ('draft', 'approved') AND key = ''
     ORDER BY id
+"""
+_APPROVED: Final = """
+    SELECT l.billable_id, l.upto, l.cut_to
+    FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
+    WHERE l.billable_id = ANY(%s::bigint[]) AND i.state = 'approved' AND l.upto IS NOT NULL
+    ORDER BY l.id
 """
 _FOR_UPDATE: Final = " FOR NO KEY UPDATE"
 _PREVIOUS: Final = """
