@@ -1,4 +1,4 @@
-"""What may still be given back of an issued document, and how an amount is spread over its lines."""
+"""What may still be given back of a document, and how an amount is spread over its lines."""
 
 from __future__ import annotations
 

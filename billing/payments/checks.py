@@ -163,7 +163,6 @@ _DISPUTES: Final = _TIE.format(
     which="",
     side="m.amount",
     balance="""CROSS JOIN LATERAL (
-            SELECT sum(CASE WHEN e.debit_account_id = a.id THEN e.amount ELSE -e.amount END)
-                AS amount
-            FROM ledger_entry e WHERE a.id IN (e.debit_account_id, e.credit_account_id)) m""",
+            SELECT sum(d.debits - d.credits) AS amount FROM ledger_delta d
+            WHERE d.account_id = a.id) m""",
 )

@@ -29,7 +29,7 @@ CLEARING: Final = "rail_clearing"  # as of what is sold: grants come from there
 
 
 def settle(note: Invoice, *, payer: Customer, by: str, at: datetime) -> None:
-    """Set a note off against what it corrects, and have the rest go where it says; all is locked."""
+    """Set a note off against what it corrects; its rest goes where it says. All is locked."""
     note = locking.documents([note.pk])[note.pk]
     if note.corrects_id is not None and note.open:
         owed = locking.documents([note.corrects_id])
