@@ -26,17 +26,19 @@ def create(
     name: str,
     at: datetime,
     description: str = "",
+    classification: str = TaxCode.Classification.DIGITAL,
     metadata: Mapping[str, object] | None = None,
 ) -> TaxCode:
     """
     Name a kind of goods or services that is taxed alike.
 
     Raises:
-        InvalidInputError: a malformed key, name, description or metadata.
+        InvalidInputError: a malformed key, name, description, classification or metadata.
         AlreadyExistsError: the book has a tax code with that key.
     """
     code = TaxCode(book=book, key=inputs.slug("key", key), created_at=at)
     _describe(code, name, description, metadata or {})
+    code.classification = _classified(classification)
     with transaction.atomic(), taken(tax_code=key):
         code.save(force_insert=True)
     return code
@@ -47,17 +49,25 @@ def update(
     tax_code: TaxCode,
     name: str,
     description: str = "",
+    classification: str = TaxCode.Classification.DIGITAL,
     metadata: Mapping[str, object] | None = None,
 ) -> TaxCode:
     """
-    Replace what people read of a tax code; its key stays, and it is never deleted.
+    Replace what is said of a tax code; its key stays, and it is never deleted.
+
+    What has been issued stays as it was taxed; its ``classification`` decides about the next.
 
     Raises:
-        InvalidInputError: a malformed name, description or metadata.
+        InvalidInputError: a malformed name, description, classification or metadata.
     """
     _describe(tax_code, name, description, metadata or {})
-    tax_code.save(update_fields=["name", "description", "metadata"])
+    tax_code.classification = _classified(classification)
+    tax_code.save(update_fields=["name", "description", "classification", "metadata"])
     return tax_code
+
+
+def _classified(classification: str) -> str:
+    return inputs.choice("classification", classification, TaxCode.Classification.values)
 
 
 def _describe(code: TaxCode, name: str, description: str, metadata: Mapping[str, object]) -> None:

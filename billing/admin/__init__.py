@@ -11,6 +11,7 @@ from billing.admin import (
     costs,
     coupons,
     dead_letters,
+    documents,
     entitlements,
     events,
     features,
@@ -23,6 +24,7 @@ from billing.admin import (
     revenue,
     subscriptions,
     tax_codes,
+    taxes,
     unattributed,
     usage,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "costs",
     "coupons",
     "dead_letters",
+    "documents",
     "entitlements",
     "events",
     "features",
@@ -50,6 +53,7 @@ __all__ = [
     "revenue",
     "subscriptions",
     "tax_codes",
+    "taxes",
     "unattributed",
     "usage",
 ]

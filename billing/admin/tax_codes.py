@@ -21,10 +21,16 @@ from ledger.admin.operations import Done, Operation, OperationForm
 class NameForm(OperationForm):
     name = forms.CharField(max_length=256)
     description = forms.CharField(max_length=1024, required=False)
+    classification = forms.ChoiceField(
+        label="Sold as",
+        choices=TaxCode.Classification.choices,
+        help_text="Decides where it is taxed.",
+    )
 
     def prepare(self) -> None:
         if self.row is not None:
-            self.initial = {"name": self.row.name, "description": self.row.description}
+            names = ("name", "description", "classification")
+            self.initial = {name: getattr(self.row, name) for name in names}
 
 
 class TaxCodeForm(NameForm):
@@ -46,7 +52,7 @@ def _change(request: HttpRequest, row: TaxCode, given: dict[str, Any]) -> Done:
 CHANGE: Final = Operation(
     name="edit",
     label="Change",
-    explanation="Changes what people read. The key stays.",
+    explanation="What was issued stays as it was taxed. The key stays.",
     permission="billing.change_taxcode",
     form=NameForm,
     run=_change,
@@ -63,10 +69,10 @@ class TaxCodeAdmin(Listing):
         form=TaxCodeForm,
         run=_create,
     )
-    fields = ("key", "name", "description", "book", "created")
+    fields = ("key", "name", "description", "classification", "book", "created")
     readonly_fields = fields
     keyset = ("key", "pk")
-    list_display = ("key", "name", "description", "book")
+    list_display = ("key", "name", "classification", "description", "book")
     list_filter = (BookFilter,)
     list_select_related = ("book",)
     operations = (CHANGE,)

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from billing.api.serializers_prices import AsSent
 from billing.features import TOKEN_TYPES
+from billing.models import TaxCode
 from ledger.api.fields import Body, Id, Instant, PageQuery
 
 _AT: Final = "2026-03-01T12:00:00Z"
@@ -171,6 +172,9 @@ class TaxCodeOut(serializers.Serializer[Any]):
     key = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
+    classification = serializers.ChoiceField(
+        TaxCode.Classification.choices, help_text="Decides where it is taxed."
+    )
     metadata = Json()
     created_at = Instant()
 
@@ -179,16 +183,20 @@ class TaxCodeOut(serializers.Serializer[Any]):
         "key": "saas",
         "name": "Software as a service",
         "description": "",
+        "classification": "digital",
         "metadata": {},
         "created_at": _AT,
     }
 
 
 class TaxCodeChange(Body):
-    """What people read of a tax code, all of it."""
+    """What is said of a tax code, all of it."""
 
     name = serializers.CharField(max_length=256)
     description = serializers.CharField(max_length=1024, default="", allow_blank=True)
+    classification = serializers.ChoiceField(
+        TaxCode.Classification.choices, default=TaxCode.Classification.DIGITAL.value
+    )
     metadata = Json(default=dict)
 
     example: ClassVar[dict[str, Any]] = {"name": "Software as a service"}

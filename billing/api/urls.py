@@ -32,6 +32,7 @@ from billing.api.views import (
 
 urlpatterns = [
     path("", include("billing.api.urls_invoices")),
+    path("", include("billing.api.urls_taxes")),
     path("access/check", access.AccessCheck.as_view()),
     path("entitlements", entitlements.Entitlements.as_view()),
     path("entitlements/<str:entitlement>", entitlements.OneEntitlement.as_view()),

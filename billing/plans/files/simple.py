@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from billing import catalogue, coupons, features, taxcodes
 from billing.models import (
@@ -30,6 +30,8 @@ from ledger import registry
 from ledger.errors import InvalidInputError
 from ledger.models import Asset, Book
 from ledger.money import text
+
+_DIGITAL: Final = TaxCode.Classification.DIGITAL.value
 
 
 def asset(code: str, field: str) -> Asset:
@@ -107,16 +109,18 @@ class TaxCodes(WholeSection):
 
     name = "tax_codes"
     kind = "tax code"
-    defaults = {"description": "", "metadata": {}}
-    changeable = frozenset({"name", "description", "metadata"})
+    defaults = {"description": "", "metadata": {}, "classification": _DIGITAL}
+    changeable = frozenset({"name", "description", "metadata", "classification"})
 
     def read(self, form: FileForm, held: Object, path: str) -> Row:
-        form.fields(held, path, frozenset({"key", "name", "description", "metadata"}))
-        return form.title(held, path)
+        names = frozenset({"key", "name", "description", "metadata", "classification"})
+        form.fields(held, path, names)
+        classification = held.get("classification", _DIGITAL)
+        return {**form.title(held, path), "classification": classification}
 
     def current(self, book: Book) -> dict[str, Row]:
         rows = TaxCode.objects.filter(book=book).order_by("key")
-        return {row.key: _title(row) for row in rows}
+        return {row.key: {**_title(row), "classification": row.classification} for row in rows}
 
     def create(self, book: Book, row: Row, at: datetime) -> None:
         taxcodes.create(book=book, at=at, **row)
