@@ -27,7 +27,7 @@ class TaxRateOut(serializers.Serializer[Any]):
     percentage = Amount()
     name = serializers.CharField()
     valid_from = serializers.DateField()
-    valid_to = serializers.DateField(help_text="The first day it no longer holds.")
+    valid_to = serializers.DateField(allow_null=True, help_text="The first day it no longer holds.")
     created_at = Instant()
 
     example: ClassVar[dict[str, Any]] = {
@@ -93,9 +93,9 @@ class TaxIdOut(serializers.Serializer[Any]):
     country = serializers.CharField()
     is_well_formed = serializers.BooleanField()
     status = serializers.CharField(help_text="unverified, valid, invalid or unavailable.")
-    checked_at = Instant(help_text="When an authority last answered.")
+    checked_at = Instant(allow_null=True, help_text="When an authority last answered.")
     created_at = Instant()
-    ended_at = Instant()
+    ended_at = Instant(allow_null=True)
 
     example: ClassVar[dict[str, Any]] = {
         "id": "7",
@@ -125,7 +125,7 @@ class TaxIdIn(Body):
     number = serializers.CharField(max_length=40)
 
     example: ClassVar[dict[str, Any]] = {
-        "customer": "contoso",
+        "customer": "acme",
         "type": "eu_vat",
         "number": "FR40303265045",
     }
@@ -136,7 +136,7 @@ class TaxEvidenceOut(serializers.Serializer[Any]):
 
     id = Id()
     customer_id = Id()
-    tax_id_id = Id()
+    tax_id_id = Id(allow_null=True)
     kind = serializers.ChoiceField(TaxEvidence.Kind.choices)
     request_identifier = serializers.CharField()
     answer = Json()
@@ -166,7 +166,7 @@ class TaxEvidenceIn(Body):
     request_identifier = serializers.CharField(max_length=100, default="", allow_blank=True)
 
     example: ClassVar[dict[str, Any]] = {
-        "customer": "contoso",
+        "customer": "acme",
         "kind": "ip",
         "answer": {"address": "192.0.2.7", "country": "FR"},
     }
@@ -184,8 +184,8 @@ class ExemptionOut(serializers.Serializer[Any]):
     certificate = serializers.CharField()
     document_sha256 = serializers.CharField()
     valid_from = serializers.DateField()
-    valid_to = serializers.DateField()
-    revoked_at = Instant()
+    valid_to = serializers.DateField(allow_null=True)
+    revoked_at = Instant(allow_null=True)
     created_at = Instant()
 
     example: ClassVar[dict[str, Any]] = {
@@ -215,7 +215,7 @@ class ExemptionIn(Body):
     valid_to = serializers.DateField(required=False, allow_null=True)
 
     example: ClassVar[dict[str, Any]] = {
-        "customer": "contoso",
+        "customer": "acme",
         "jurisdiction": "US-CA",
         "certificate": "SR-77-102938",
         "valid_from": "2026-01-01",
@@ -229,7 +229,7 @@ class TaxPreviewIn(Body):
     tax_code = serializers.CharField(default="", allow_blank=True, max_length=100)
     date = serializers.DateField(required=False, allow_null=True, help_text="Today unless given.")
 
-    example: ClassVar[dict[str, Any]] = {"customer": "contoso", "tax_code": "saas"}
+    example: ClassVar[dict[str, Any]] = {"customer": "acme"}
 
 
 class TaxPreviewOut(serializers.Serializer[Any]):

@@ -23,13 +23,17 @@ from billing.api.serializers_coupons import CouponIn
 from billing.api.serializers_holds import HoldIn
 from billing.api.serializers_limits import BudgetIn
 from billing.api.serializers_plans import AddonDocument, PlanDocument
+from billing.api.serializers_taxes import ExemptionIn, TaxIdIn, TaxRateIn
 from billing.metering import snapshot
 from billing.models import (
     CostPrice,
     CouponRedemption,
     DeadLetter,
     Entitlement,
+    Exemption,
     PlanAddon,
+    TaxId,
+    TaxRate,
     UsageEvent,
 )
 from integrations.api.serializers_webhooks import EndpointIn
@@ -112,6 +116,7 @@ def furnished() -> Api:
     buy(api)
     ask(api)
     limit(api)
+    tax(api)
     api.named = what_exists(api)
     return api
 
@@ -176,6 +181,13 @@ def limit(api: Api) -> None:
     api.post("budgets", BudgetIn.example | {"customer": "team", "key": "b"}, once="budget")
 
 
+def tax(api: Api) -> None:
+    """Have a rate, a number and a certificate."""
+    api.post("tax-rates", TaxRateIn.example)
+    api.post("tax-ids", TaxIdIn.example | {"customer": "c"})
+    api.post("tax-exemptions", ExemptionIn.example | {"customer": "c"})
+
+
 def what_exists(api: Api) -> dict[str, str]:
     """Name something that is there for each part of an address."""
     wallet = api.get("wallets").json()["data"][0]["id"]
@@ -196,6 +208,9 @@ def what_exists(api: Api) -> dict[str, str]:
         "event": str(UsageEvent.objects.first().pk),
         "feature": "f",
         "tax_code": "t",
+        "tax_rate": str(TaxRate.objects.first().pk),
+        "tax_id": str(TaxId.objects.first().pk),
+        "exemption": str(Exemption.objects.first().pk),
         "plan": "pro",
         "plan_addon": str(PlanAddon.objects.first().pk),
         "addon": "support",

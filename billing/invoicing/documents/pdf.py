@@ -101,7 +101,10 @@ def picture(
 
 def _compile(inputs: dict[str, str], at: datetime, standards: list[Any]) -> bytes:
     made = _compiler().compile(
-        format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=at.astimezone(UTC)
+        format="pdf",
+        sys_inputs=inputs,
+        pdf_standards=standards,
+        timestamp=at.astimezone(UTC).replace(microsecond=0),
     )
     assert isinstance(made, bytes), "a PDF is one file"
     return made
