@@ -6,13 +6,15 @@ other. Whoever claims it has a lease: a worker that dies loses nothing, its rows
 claimed anew. Handling a row must therefore be safe to repeat.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import F, Q
 
+from ledger import arrays
 from ledger.models import Outbox
 
 LEASE = timedelta(minutes=5)
@@ -42,11 +44,9 @@ def publish(*, topic: str, key: str, payload: Mapping[str, Any], at: datetime) -
 def publish_all(*, topic: str, payloads: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
     """Write down, as ``publish`` does, what must happen under each key; one statement."""
     assert connection.in_atomic_block, "an outbox row belongs to the transaction of its fact"
-    rows = [
-        Outbox(topic=topic, key=key, payload=dict(payload), created_at=at, available_at=at)
-        for key, payload in payloads.items()
-    ]
-    Outbox.objects.bulk_create(rows, ignore_conflicts=True)
+    written = [json.dumps(payload, ensure_ascii=False) for payload in payloads.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_PUBLISH, [topic, at, at, arrays.texts(payloads), arrays.texts(written)])
 
 
 def claim(*, topic: str, limit: int, at: datetime, lease: timedelta = LEASE) -> list[Outbox]:
@@ -115,3 +115,12 @@ def pause(attempts: int) -> timedelta:
     """
     doubled: int = 1 << min(attempts - 1, 20)
     return min(_LONGEST_PAUSE, _FIRST_PAUSE * doubled)
+
+
+_PUBLISH: Final = """
+    INSERT INTO ledger_outbox
+        (topic, key, payload, created_at, available_at, attempts, is_dead, last_error)
+    SELECT %s, key, payload, %s, %s, 0, false, ''
+    FROM unnest(%s::text[], %s::jsonb[]) AS n (key, payload)
+    ON CONFLICT (topic, key) DO NOTHING
+"""

@@ -23,6 +23,7 @@ SECTIONS = (
     "schedules",
     "calls",
     "holds",
+    "invoices",
     "history",
 )
 _QUICK = {
@@ -35,6 +36,8 @@ _QUICK = {
     "rounds": 20,
     "operations": 40,
     "calls": 500,
+    "customers": 400,
+    "usage": 8_000,
 }
 _ON_AN_EMPTY_LEDGER = {
     "ingest",
@@ -46,6 +49,7 @@ _ON_AN_EMPTY_LEDGER = {
     "schedules",
     "calls",
     "holds",
+    "invoices",
 }
 _SEEDS = {"ingest": 1, "tiers": 50, "http": 100, "file": 400, "calls": 500}
 
@@ -118,7 +122,7 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
 
 
 def _of_many(options: argparse.Namespace) -> list[Line]:
-    from tests.benchmarks import schedule_speed, subscription_speed
+    from tests.benchmarks import invoice_speed, schedule_speed, subscription_speed
 
     lines = []
     if "subscriptions" in options.only:
@@ -127,6 +131,8 @@ def _of_many(options: argparse.Namespace) -> list[Line]:
     if "schedules" in options.only:
         say(f"{options.schedules:,} recurring grants")
         lines += schedule_speed.measure(many=options.schedules)
+    if "invoices" in options.only:
+        lines += invoice_speed.measure(customers=options.customers, events=options.usage)
     return lines
 
 
@@ -164,6 +170,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=64, help="that hold and capture at once")
     parser.add_argument("--operations", type=int, default=1_000, help="of each client")
     parser.add_argument("--calls", type=int, default=10_000, help="over HTTP, a turn")
+    parser.add_argument("--customers", type=int, default=10_000, help="that get invoices")
+    parser.add_argument("--usage", type=int, default=5_000_000, help="events of a month of theirs")
     parser.add_argument("--turns", type=int, default=15, help="between small and large history")
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")

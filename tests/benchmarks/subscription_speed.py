@@ -114,30 +114,30 @@ def _copy(made: Subscription, copies: int, at: datetime) -> None:
     used = "WHERE o.rate_id IS NOT NULL AND o.subscription_id = %s"
     named = "o.key || '-' || "
     with connection.cursor() as cursor:
-        copied = _copied("subscription", customer_id="c.id", key=f"{named} c.id")
-        cursor.execute(f"{copied} o {of_others} WHERE o.id = %s", [made.pk])
+        statement = copied("subscription", customer_id="c.id", key=f"{named} c.id")
+        cursor.execute(f"{statement} o {of_others} WHERE o.id = %s", [made.pk])
         book_and_made = [made.book_id, made.pk]
-        copied = _copied("subscriptionevent", subscription_id="s.id", key=f"{named} s.id")
-        cursor.execute(f"{copied} o {theirs} WHERE o.subscription_id = %s", book_and_made)
+        statement = copied("subscriptionevent", subscription_id="s.id", key=f"{named} s.id")
+        cursor.execute(f"{statement} o {theirs} WHERE o.subscription_id = %s", book_and_made)
         own = {"subscription_id": "s.id", "customer_id": "s.customer_id"}
-        cursor.execute(f"{_copied('subscriptionitem', **own)} o {theirs} {fee}", book_and_made)
+        cursor.execute(f"{copied('subscriptionitem', **own)} o {theirs} {fee}", book_and_made)
         cursor.execute("SELECT coalesce(max(id), 0) FROM billing_rate")
         last = cursor.fetchone()[0]
         rate = made.items.exclude(rate=None).get().rate_id
-        copied = f"{_copied('rate')} o, generate_series(1, %s) WHERE o.id = %s"
-        cursor.execute(copied, [copies, rate])
+        statement = f"{copied('rate')} o, generate_series(1, %s) WHERE o.id = %s"
+        cursor.execute(statement, [copies, rate])
         numbered = (
             "JOIN (SELECT *, row_number() OVER (ORDER BY id) AS n FROM billing_subscription"
             " WHERE book_id = %s AND id <> %s) s ON true JOIN (SELECT id, row_number() OVER"
             " (ORDER BY id) AS n FROM billing_rate WHERE id > %s) r ON r.n = s.n"
         )
-        copied = _copied("subscriptionitem", rate_id="r.id", **own)
-        cursor.execute(f"{copied} o {numbered} {used}", [*book_and_made, last, made.pk])
+        statement = copied("subscriptionitem", rate_id="r.id", **own)
+        cursor.execute(f"{statement} o {numbered} {used}", [*book_and_made, last, made.pk])
         cursor.execute("ANALYZE")
     assert Subscription.objects.filter(book_id=made.book_id).count() == len(customers) + 1
 
 
-def _copied(table: str, **changed: str) -> str:
+def copied(table: str, **changed: str) -> str:
     """Write INSERT … SELECT … FROM of a table's columns but the id, some of them changed."""
     with connection.cursor() as cursor:
         described = connection.introspection.get_table_description(cursor, f"billing_{table}")
