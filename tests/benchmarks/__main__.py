@@ -24,6 +24,7 @@ SECTIONS = (
     "calls",
     "holds",
     "invoices",
+    "pdf",
     "history",
 )
 _QUICK = {
@@ -38,6 +39,7 @@ _QUICK = {
     "calls": 500,
     "customers": 400,
     "usage": 8_000,
+    "documents": 40,
 }
 _ON_AN_EMPTY_LEDGER = {
     "ingest",
@@ -63,6 +65,8 @@ def main() -> None:
     try:
         if _ON_AN_EMPTY_LEDGER & set(options.only):
             lines += _on_an_empty_ledger(options)
+        if "pdf" in options.only:
+            lines += _documents(options)
         if "history" in options.only:
             lines += _after_a_history(options)
     finally:
@@ -121,6 +125,13 @@ def _on_an_empty_ledger(options: argparse.Namespace) -> list[Line]:
     return lines
 
 
+def _documents(options: argparse.Namespace) -> list[Line]:
+    from tests.benchmarks import pdf_speed
+
+    say(f"{options.documents:,} documents as PDF")
+    return pdf_speed.measure(many=options.documents)
+
+
 def _of_many(options: argparse.Namespace) -> list[Line]:
     from tests.benchmarks import invoice_speed, schedule_speed, subscription_speed
 
@@ -172,6 +183,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=10_000, help="over HTTP, a turn")
     parser.add_argument("--customers", type=int, default=10_000, help="that get invoices")
     parser.add_argument("--usage", type=int, default=5_000_000, help="events of a month of theirs")
+    parser.add_argument("--documents", type=int, default=500, help="as PDF")
     parser.add_argument("--turns", type=int, default=15, help="between small and large history")
     parser.add_argument("--only", type=_sections, default=SECTIONS, metavar=",".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")

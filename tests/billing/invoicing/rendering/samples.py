@@ -185,12 +185,12 @@ def credit_note(**changes: Any) -> Printable:
     return replace(found, **changes)
 
 
-def long(count: int) -> Printable:
-    """Return an invoice of many lines of two consumers."""
+def long(count: int, *, seed: int = 0) -> Printable:
+    """Return an invoice of many lines of two consumers; another seed, other amounts."""
     lines = [
         usage(
             position,
-            amount=f"{position * 7 % 90 + 10}.{position % 100:02}",
+            amount=f"{position * 7 % 90 + 10 + seed}.{position % 100:02}",
             description=f"Requests to model {position % 7}, region eu-central-{position % 3}",
             consumer="contoso" if position % 2 else "contoso-lab",
             consumer_name="Contoso Robotics SAS" if position % 2 else "Contoso Lab",
