@@ -206,6 +206,9 @@ class LineOut(serializers.Serializer[Any]):
     position = serializers.IntegerField()
     kind = serializers.ChoiceField(InvoiceLine.Kind.choices)
     description = serializers.CharField()
+    source_id = Id(
+        source="billable_id", allow_null=True, help_text="What it is about; the same on each draft."
+    )
     consumer_id = Id()
     consumer = serializers.CharField(source="consumer.key")
     beneficiary_id = Id(allow_null=True)
@@ -238,6 +241,7 @@ class LineOut(serializers.Serializer[Any]):
         "position": 1,
         "kind": "usage",
         "description": "API calls",
+        "source_id": "310",
         "consumer_id": "7",
         "consumer": "acme",
         "beneficiary_id": None,

@@ -31,6 +31,7 @@ from billing.api.views import (
 )
 
 urlpatterns = [
+    path("", include("billing.api.urls_drafts")),
     path("", include("billing.api.urls_invoices")),
     path("", include("billing.api.urls_taxes")),
     path("access/check", access.AccessCheck.as_view()),

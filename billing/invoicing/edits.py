@@ -16,7 +16,7 @@ from django.db import transaction
 
 from billing.invoicing import drafting
 from billing.invoicing.errors import InvoiceStateError
-from billing.models import Billable, Invoice, InvoiceEdit, InvoiceLine, TaxCode
+from billing.models import Invoice, InvoiceEdit, InvoiceLine, TaxCode
 from ledger import inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError, NotFoundError
 from ledger.models import Customer
@@ -35,13 +35,14 @@ def edit(
     by: str,
     reason: str,
     at: datetime,
-    line: InvoiceLine | None = None,
+    source_id: int | None = None,
     content: Mapping[str, Any] | None = None,
     withdraws: InvoiceEdit | None = None,
 ) -> InvoiceEdit:
     """
     Change a draft, and draft it again: add, remove, describe, discount, header, withdraw.
 
+    ``source_id`` names what a line is about (its billable): lines are made anew by each drafting.
     ``add`` takes description, unit_price and perhaps quantity, tax_code, is_inclusive; ``discount``
     a percentage or an amount, of a line or of all; ``header`` note, purchase_order, cost_centre.
     Amounts may be below zero. The same key again changes nothing.
@@ -56,7 +57,7 @@ def edit(
         invoice=invoice,
         key=inputs.key("key", key, longest=255),
         operation=inputs.choice("operation", operation, Operation.values),
-        billable=_target(operation, invoice, line),
+        billable_id=_target(operation, source_id),
         withdraws=_withdrawn(operation, invoice, withdraws),
         content=_content(operation, invoice, content or {}),
         reason=inputs.name("reason", reason, longest=_LONGEST),
@@ -68,6 +69,7 @@ def edit(
         if known := InvoiceEdit.objects.filter(book=invoice.book_id, key=key).first():
             return _same(known, made)
         _check_state(invoice)
+        _check_target(made)
         made.save(force_insert=True)
         refresh(invoice=invoice, at=at, by=by)
     return made
@@ -104,21 +106,24 @@ def _same(known: InvoiceEdit, made: InvoiceEdit) -> InvoiceEdit:
     return known
 
 
-def _target(operation: str, invoice: Invoice, line: InvoiceLine | None) -> Billable | None:
-    if operation in {Operation.REMOVE, Operation.DESCRIBE} and line is None:
-        raise InvalidInputError(field="line", value=None, remedy="name a line of the draft")
-    if line is None or operation not in {
-        Operation.REMOVE,
-        Operation.DESCRIBE,
-        Operation.DISCOUNT,
-    }:
-        return None
-    if line.invoice_id != invoice.pk:
-        raise NotFoundError(line=line.pk, invoice=invoice.pk)
-    if line.billable is None:
-        remedy = "it was added by hand: withdraw that edit instead"
-        raise InvalidInputError(field="line", value=line.pk, remedy=remedy)
-    return line.billable
+def _target(operation: str, source_id: int | None) -> int | None:
+    if operation in {Operation.REMOVE, Operation.DESCRIBE} and source_id is None:
+        remedy = "name what a line of the draft is about"
+        raise InvalidInputError(field="source_id", value=None, remedy=remedy)
+    if operation in {Operation.REMOVE, Operation.DESCRIBE, Operation.DISCOUNT}:
+        return source_id
+    return None
+
+
+def _check_target(made: InvoiceEdit) -> None:
+    """Check that a source is on the draft, or was before somebody removed it."""
+    number = made.billable_id
+    if number is None:
+        return
+    lines = InvoiceLine.objects.filter(invoice=made.invoice_id, billable=number)
+    edited = InvoiceEdit.objects.filter(invoice=made.invoice_id, billable=number)
+    if not lines.exists() and not edited.exists():
+        raise NotFoundError(source=number, invoice=made.invoice_id)
 
 
 def _withdrawn(

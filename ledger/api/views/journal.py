@@ -86,7 +86,7 @@ class TransactionEntries(Resource):
         asked = self.asked(PageQuery)
         entries = Entry.objects.filter(id__gt=found.pk, id__lt=found.pk + LINES)
         rows, following = pages.page(entries, asked)
-        return self.page(s.EntryOut, rows, following, codes=_codes())
+        return self.page(s.EntryOut, rows, following, codes=asset_codes())
 
 
 class TransactionReversal(Resource):
@@ -228,7 +228,7 @@ def _transaction(view: Resource, text: str) -> Transaction:
     return lookups.by_id(Transaction.objects.filter(book=view.caller.book), text, "transaction")
 
 
-def _codes() -> Callable[[int], str]:
+def asset_codes() -> Callable[[int], str]:
     """Return a function that names the asset of an account, by one query for all."""
 
     @cache
