@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from billing.closing.findings import Check, Finding
-from billing.models import DeadLetter, Invoice, Supplier, UnattributedEvent
+from billing.models import DeadLetter, Invoice, InvoiceLine, Supplier, UnattributedEvent
 from ledger.models import Period
 
 _USAGE: Final = Check(
@@ -62,9 +62,16 @@ def drafts_settled(period: Period, at: datetime) -> Finding:
     """Nothing of the time waits to be drafted, and no draft of it is left."""
     if not _invoices(period.book_id):
         return _DRAFTS.listing(["nothing is invoiced in this book"] if _has_open(period) else [])
+    of_the_time = InvoiceLine.objects.filter(
+        Q(billable__charge=None) | Q(billable__charge__starts_at__lt=period.ends_at),
+        invoice=OuterRef("pk"),
+        billable__due_at__lte=period.ends_at,
+    )
     pending = Invoice.objects.filter(
-        book=period.book_id, state__in=(Invoice.State.DRAFT, Invoice.State.APPROVED)
-    ).filter(Q(until=None) | Q(until__lte=period.ends_at))
+        Exists(of_the_time) | Q(until__lte=period.ends_at),
+        book=period.book_id,
+        state__in=(Invoice.State.DRAFT, Invoice.State.APPROVED),
+    )
     rows = pending.select_related("payer", "asset").order_by("payer__key", "pk")
     found = [
         f"{row.get_kind_display()} of {row.payer.key} over {row.total.normalize():f}"
@@ -139,16 +146,18 @@ _OUTSTANDING: Final = """
       AND g.expired_at IS NULL AND g.voided_at IS NULL
     ORDER BY 3, 1, 2
 """
-# What stands on a draft that is below the least waits on purpose.
+# What is paid in advance from the period's end on belongs to the next one. What stands on a draft
+# is listed as that.
 _OPEN: Final = """
     SELECT c.key, count(*)
     FROM billing_billable b JOIN ledger_customer c ON c.id = b.customer_id
     LEFT JOIN ledger_testclock k ON k.id = c.clock_id
+    LEFT JOIN billing_charge h ON h.id = b.charge_id
     WHERE b.book_id = %(book)s AND b.settled_at IS NULL AND b.due_at <= %(until)s
+      AND coalesce(h.starts_at < %(until)s, true)
       AND b.due_at <= coalesce(k.now_at, 'infinity')
       AND NOT EXISTS (
           SELECT FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
-          WHERE l.billable_id = b.id AND i.state = 'draft'
-            AND i.problems @> '[{"code": "below_minimum"}]')
+          WHERE l.billable_id = b.id AND i.state IN ('draft', 'approved'))
     GROUP BY c.key ORDER BY c.key
 """

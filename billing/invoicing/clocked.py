@@ -72,13 +72,15 @@ class Clockwork:
         consumers = collection.consumers_of(book=book, payer_ids=payers)
         profiles = collection.profiles_of(book=book, customer_ids=payers)
         payer_of = {number: payer for payer, mine in consumers.items() for number in mine}
-        found: dict[int, list[datetime]] = {payer_id: [] for payer_id in payers}
+        found: dict[int, list[datetime]] = {
+            payer_id: [until] if profiles[payer_id].is_progressive else [] for payer_id in payers
+        }
         zone = ZoneInfo(book.time_zone)
         with connection.cursor() as cursor:
             cursor.execute(_OPEN, [arrays.whole(payer_of), until])
             for consumer_id, due_at in cursor.fetchall():
                 payer_id = payer_of[consumer_id]
-                found[payer_id] += _collected(due_at, profiles[payer_id], until, zone)
+                found[payer_id] += _collected(due_at, profiles[payer_id], zone)
             cursor.execute(_WAITING, [arrays.whole(payers)] * 2)
             for payer_id, issue_after, due_date in cursor.fetchall():
                 found[payer_id].append(issue_after or _day_after(due_date, zone))
@@ -93,16 +95,12 @@ def of(customers: Sequence[Customer]) -> Clockwork | None:
     return Clockwork(payers)
 
 
-def _collected(
-    due_at: datetime, profile: Profile, until: datetime, zone: ZoneInfo
-) -> Iterator[datetime]:
+def _collected(due_at: datetime, profile: Profile, zone: ZoneInfo) -> Iterator[datetime]:
     if profile.alignment == "anchored" and profile.anchor is not None:
         cycle = cycle_of(due_at, profile.anchor, parse("cadence", profile.cadence), zone)
         due_at = due_at if cycle.starts_at == due_at else cycle.ends_at
     yield due_at
     yield due_at + profile.grace
-    if profile.is_progressive:
-        yield until
 
 
 def _day_after(due_date: date, zone: ZoneInfo) -> datetime:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from django.db import connection
 
+from billing.charging.agreement import TICK
 from billing.invoicing import overdrafts, statements
 from billing.invoicing.facts import NOTHING_BILLED, Billed, LineSource, Sums
 from billing.invoicing.lines import RUNNING
@@ -198,7 +199,7 @@ class _Reading:
             consumer_id=row.customer_id,
             asset_id=row.asset_id,
             due_at=row.due_at,
-            period=Period(row.starts_at, max(row.due_at, row.starts_at)),
+            period=_period(row.starts_at, row.due_at),
             now=Sums(),
             name=row.item_name or _named(meter.name or meter.key, match),
             product=product_of(meter.key, match),
@@ -225,7 +226,7 @@ class _Reading:
             consumer_id=row.customer_id,
             asset_id=row.asset_id,
             due_at=row.due_at,
-            period=Period(row.starts_at, max(row.ends_at, row.starts_at)),
+            period=_period(row.starts_at, row.ends_at),
             now=Sums(),
             name=row.name,
             product=row.product or row.item_key or row.name[:_LONGEST],
@@ -337,6 +338,11 @@ def _meters(ids: Collection[int]) -> dict[int, _MeterFacts]:
         "pk", "key", "name", "aggregation", "unit__code", "unit__scale", "dimensions"
     )
     return {row[0]: _MeterFacts(*row[1:6], tuple(sorted(row[6]))) for row in rows}
+
+
+def _period(starts_at: datetime, ends_at: datetime) -> Period:
+    """Return the time that something is for; what is due once is for its instant."""
+    return Period(starts_at, max(ends_at, starts_at + TICK))
 
 
 @lru_cache(maxsize=20_000)

@@ -7,7 +7,8 @@ from django.db import IntegrityError, transaction
 
 from billing import checks, due
 from billing.charging import oneoffs
-from billing.models import Charge, TaxCode
+from billing.invoicing import drafting
+from billing.models import Charge, InvoiceLine, TaxCode
 from ledger import verification
 from ledger.errors import IdempotencyConflictError, InvalidInputError, PrecisionError
 from tests.billing.charging.agreed import on
@@ -121,3 +122,14 @@ def test_the_database_refuses_one_without_a_price(scene):
         Charge.objects.filter(pk=made.pk).update(unit_price=None)
     with pytest.raises(IntegrityError, match="billing_charge_of_something"), transaction.atomic():
         Charge.objects.filter(pk=made.pk).update(kind="flat", quantity=None)
+
+
+def test_it_is_invoiced_on_a_line_of_its_own(scene):
+    charge(scene, quantity=Decimal(2), product="services")
+    drafting.draft(
+        book=scene.book, payers=[scene.customer.pk], until=on("2025-03-11"), at=on("2025-03-11")
+    )
+
+    [line] = InvoiceLine.objects.all()
+    assert (line.kind, line.description, line.product) == ("one_off", "Onboarding", "services")
+    assert (line.quantity, line.unit_price, line.amount) == (2, 250, 500)

@@ -7,11 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from billing import closing, due
+from billing import closing, collection, due
 from billing.charging import oneoffs
 from billing.closing import ClosingBlockedError, checklist
+from billing.invoicing import making
 from billing.models import (
-    Billable,
     ChargeChange,
     Closing,
     ClosingCheck,
@@ -57,8 +57,15 @@ def blocked(scene):
     return {one.key: one.found for one in caught.value.blocking}
 
 
-def invoice_from_now_on(scene):
+def invoice_from_now_on(scene, **terms):
     Supplier.objects.create(book=scene.book, updated_at=START)
+    collection.set_profile(book=scene.book, customer=None, at=START, **terms)
+
+
+def make(scene):
+    return making.make(
+        book=scene.book, payer_ids=[scene.customer.pk], until=FEBRUARY, at=FEBRUARY, by="anna"
+    )
 
 
 def test_a_period_closes_when_nothing_blocks(scene):
@@ -116,21 +123,23 @@ def test_what_waits_to_be_drafted_blocks_where_invoices_are_written(scene):
         "drafts_settled": [f"1 positions of {scene.customer.key} wait to be drafted"]
     }
 
-    Billable.objects.update(settled_at=FEBRUARY)
+    assert make(scene).issued == 1
     close(scene)
+    assert january(scene).state == "closed"
 
 
-def test_a_draft_that_is_left_blocks_unless_it_is_carried(scene):
-    Billable.objects.update(settled_at=FEBRUARY)
-    draft = Invoice.objects.create(
-        book=scene.book, kind="invoice", payer=scene.customer, asset=scene.dollars,
-        series_key="INV", until=on("2025-02-01"), drafted_at=FEBRUARY,
-    )  # fmt: skip
-    [found] = blocked(scene)["drafts_settled"]
-    assert found == f"Invoice of {scene.customer.key} over 0 USD is draft"
+def test_a_draft_that_is_left_blocks(scene):
+    invoice_from_now_on(scene, approval="manual")
+    make(scene)
+    assert blocked(scene) == {
+        "drafts_settled": [f"Invoice of {scene.customer.key} over 100 USD is draft"]
+    }
 
-    draft.problems = [{"code": "below_minimum"}]
-    draft.save()
+
+def test_a_draft_that_is_carried_blocks_nothing(scene):
+    invoice_from_now_on(scene, minimum=Decimal(500))
+    make(scene)
+    assert Invoice.objects.get().state == "draft"
     close(scene)
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from billing import catalogue
+from billing.invoicing import making
 from billing.metering import late, snapshot
-from billing.models import Accrual, Billable, Meter
+from billing.models import Accrual, Billable, Meter, Supplier
 from ledger import clocks, verification
 from ledger.errors import InvalidInputError
 from tests.billing.charging.agreed import on
@@ -38,8 +39,12 @@ def use(scene, value, at, *, received="", **more):
 
 
 def invoiced(scene):
-    """Say that all usage so far stands on a document."""
-    return Billable.objects.filter(customer=scene.customer).update(settled_at=START, last_line_id=1)
+    """Issue what usage so far has come to by 3 February."""
+    Supplier.objects.create(book=scene.book, updated_at=START)
+    at = on("2025-02-03")
+    payers = [scene.customer.pk]
+    made = making.make(book=scene.book, payer_ids=payers, until=at, at=at, by="anna")
+    assert made.issued == 1
 
 
 def counted():

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from billing import collection
 from billing.models import Invoice, Supplier
 from ledger import clocks, verification
 from tests.billing.charging.agreed import agreed, on
@@ -90,3 +91,19 @@ def test_a_book_that_does_not_say_who_sells_makes_no_invoices(sub):
 
     assert advance(sub, "2024-03-15").invoices == 0
     assert not Invoice.objects.exists()
+
+
+def test_spending_beyond_a_threshold_is_invoiced_before_anything_is_due(sub):
+    meter = sub.scene.meter("sum", price=None)
+    sub.usage(meter, {"type": "unit", "amount": "0.5"})
+    customer = sub.scene.customer
+    collection.set_profile(
+        book=sub.scene.book, customer=customer, at=on("2023-12-31"), threshold=Decimal(50)
+    )
+    advance(sub, "2024-01-02")
+    sub.scene.send(event(90, at=on("2024-01-02")), at=on("2024-01-02"))
+    assert advance(sub, "2024-01-03").invoices == 0
+    sub.scene.send(event(30, at=on("2024-01-03")), at=on("2024-01-03"))
+
+    assert advance(sub, "2024-01-04").invoices == 1
+    assert documents(sub)[-1] == (date(2024, 1, 4), 60, "issued")
