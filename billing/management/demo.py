@@ -1,5 +1,5 @@
 """
-The book of ``make demo``: a month of language-model tokens and API calls, from a fixed seed.
+The book of ``make demo``: some months of language-model tokens and API calls, from a fixed seed.
 
 Companies with business units and teams, prepaid and postpaid; four models of three providers. The
 events are the same at every run but for their times: they end when the demo begins. Four customers
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, count
 from typing import Final
 
-from billing.management import offers
+from billing.management import months, offers
 from billing.management.scenery import (
     Lives,
     Party,
@@ -34,7 +34,7 @@ from ledger.models import Book
 
 EVENTS: Final = 210_000
 SEED: Final = 20_261_121
-DAYS: Final = 28
+DAYS: Final = 80  # so that the two months that are closed have usage
 _LLM: Final = "llm.request"
 _API: Final = "api.request"
 _TOKENS: Final = "llm-tokens"
@@ -92,6 +92,7 @@ def prepare(*, at: datetime) -> Book:
     map_keys(book=book, subjects=SUBJECTS, customers=customers, at=at)
     offers.sell(book=book, models=_MODELS, since=since, at=at)
     offers.subscribe(book=book, customers=customers, asset=dollars, at=at)
+    months.set_up(book=book, customers=customers, at=at)
     return book
 
 

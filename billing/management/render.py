@@ -60,7 +60,7 @@ def tables(found: Overview, units: Iterable[str] = ()) -> list[Table]:
 def render_gateway(steps: Iterable[Step], console: Console) -> None:
     """Print what was asked at the gateway, what was answered, and what was left."""
     title = "Harbor Travel at the gateway: 0.60 prepaid, a budget, a recharge"
-    table = _table(title, "", "answer", numbers=["available"])
+    table = empty_table(title, "", "answer", numbers=["available"])
     for step in steps:
         table.add_row(step.what, step.outcome, f"{step.available:.3f}")
     console.print()
@@ -77,7 +77,7 @@ def render_subscriptions(book: Book, console: Console, *, at: datetime) -> None:
 def subscribed(rows: Sequence[SubscriptionRow]) -> Table:
     """Show subscriptions, their plan and phase, and what was posted for them."""
     kinds = Charge.Kind
-    table = _table(
+    table = empty_table(
         "Subscriptions",
         "customer",
         "plan",
@@ -91,19 +91,19 @@ def subscribed(rows: Sequence[SubscriptionRow]) -> Table:
         figures = (fees, row.usage, row.charges[kinds.MINIMUM], row.charges[kinds.COUPON])
         shown = (amount(figure) for figure in (*figures, row.total))
         table.add_row(row.customer, row.plan, row.phase, due, *shown)
-    _more(table, rows)
+    note_more(table, rows)
     return table
 
 
 def wallets(rows: Sequence[WalletRow]) -> Table:
     """Show what became of the credit in wallets; those used most, and all in all."""
     figures_shown = _shown(rows)
-    table = _table("Wallets", "customer", "wallet", "asset", numbers=figures_shown)
+    table = empty_table("Wallets", "customer", "wallet", "asset", numbers=figures_shown)
     shown = sorted(rows, key=lambda row: -row.figures.used)[:MOST_ROWS]
     for row in sorted(shown, key=lambda row: (row.customer, row.wallet)):
         figures = _figures(row.figures, figures_shown)
         table.add_row(row.customer, row.wallet, row.asset, *figures)
-    _more(table, rows)
+    note_more(table, rows)
     totals: dict[str, Figures] = defaultdict(Figures)
     for row in rows:
         totals[row.asset] += row.figures
@@ -116,14 +116,14 @@ def wallets(rows: Sequence[WalletRow]) -> Table:
 
 def postpaid(rows: Sequence[PostpaidRow]) -> Table:
     """Show what customers owe; those who owe most, and all in all."""
-    table = _table(
+    table = empty_table(
         "Postpaid accounts", "customer", "asset", numbers=["unbilled", "limit", "overdraft"]
     )
     shown = sorted(rows, key=lambda row: -(row.unbilled + row.overdraft))[:MOST_ROWS]
     for row in sorted(shown, key=lambda row: (row.customer, row.asset)):
         limit = "none" if row.credit_limit is None else amount(row.credit_limit)
         table.add_row(row.customer, row.asset, amount(row.unbilled), limit, amount(row.overdraft))
-    _more(table, rows)
+    note_more(table, rows)
     totals: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for row in rows:
         total = totals[row.asset]
@@ -137,7 +137,7 @@ def postpaid(rows: Sequence[PostpaidRow]) -> Table:
 
 def margins(rows: Sequence[MarginRow]) -> Table:
     """Show what usage earned and cost: by meter, by model where that is told apart, all in all."""
-    table = _table(
+    table = empty_table(
         "Revenue and provider cost of usage",
         "meter",
         "for",
@@ -162,7 +162,7 @@ def margins(rows: Sequence[MarginRow]) -> Table:
 
 def trial_balance(rows: Sequence[TrialRow], units: set[str]) -> Table:
     """Show all accounts by type and purpose, from the beginning; sides of each asset are equal."""
-    table = _table(
+    table = empty_table(
         "Trial balance",
         "type",
         "purpose",
@@ -232,7 +232,8 @@ def _grouped(rows: Iterable[MarginRow]) -> dict[tuple[str, str], list[MarginRow]
     return grouped
 
 
-def _table(title: str, *texts: str, numbers: Iterable[str]) -> Table:
+def empty_table(title: str, *texts: str, numbers: Iterable[str]) -> Table:
+    """Return a table without rows: columns of text, then columns of figures."""
     table = Table(
         title=title,
         title_justify="left",
@@ -242,13 +243,14 @@ def _table(title: str, *texts: str, numbers: Iterable[str]) -> Table:
         pad_edge=False,
     )
     for name in texts:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "number")
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
-def _more(table: Table, rows: Sequence[object]) -> None:
+def note_more(table: Table, rows: Sequence[object]) -> None:
+    """Say how many rows are not shown."""
     if len(rows) > MOST_ROWS:
         table.add_row(f"… {len(rows) - MOST_ROWS} more", style="dim")
 

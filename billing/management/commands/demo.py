@@ -1,9 +1,10 @@
-"""``manage.py demo``: a month of usage from events to balances, and how to look around."""
+"""``manage.py demo``: usage from events to balances, two months closed, and a look around."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -19,11 +20,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from billing.management import demo, gateway, loading, offers, render
+from billing.management import demo, gateway, loading, months, offers, render, render_months
 from billing.management.loading import Crew, Tally
+from billing.management.months import ClosedMonth
 from billing.metering import rollups
+from billing.models import Invoice
 from ledger import access, folding, partitions, registry, sealing, verification
-from ledger.models import ApiKey, Book, Customer
+from ledger.models import ApiKey, Asset, Book, Customer
 from wallets import expiry
 
 _LOGIN = "demo"
@@ -31,8 +34,8 @@ _LOGIN = "demo"
 
 class Command(BaseCommand):
     help = (
-        "Make a book with customers, prices and credit, ingest a month of usage into it, and show"
-        " what it comes to. Each run makes a book of its own."
+        "Make a book with customers, prices and credit, ingest usage into it, invoice and close the"
+        " last two months, and show what it comes to. Each run makes a book of its own."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,13 +59,14 @@ class Command(BaseCommand):
         self._settle(book)
         render.render_subscriptions(book, console, at=now())
         dollars = registry.currency(code="USD")
+        closed = self._close(book, dollars, console)
         render.render_gateway(gateway.tell(book=book, asset=dollars, at=now()), console)
         render.render_overview(book, console, at=now())
         report = verification.verify(book=book)
         render.render_verification(report, console)
         if not report.is_clean or tally.accepted != options["events"]:
             raise CommandError("The demo did not come out right; see above.")
-        self._look_around(book, console)
+        self._look_around(book, closed, console)
 
     def _ingest(self, book: Book, events: int, workers: int) -> tuple[Tally, float]:
         records = demo.records(until=now(), events=events)
@@ -91,7 +95,16 @@ class Command(BaseCommand):
         folding.fold()
         sealing.seal(at=now())
 
-    def _look_around(self, book: Book, console: Console) -> None:
+    def _close(self, book: Book, dollars: Asset, console: Console) -> list[ClosedMonth]:
+        """Invoice and close the last two months, with a bar for each step that takes a while."""
+        with console.status("Invoicing and closing two months"):
+            found = months.close(book=book, asset=dollars, at=now())
+            folding.fold()
+            sealing.seal(at=now())
+        render_months.render(found, console)
+        return found
+
+    def _look_around(self, book: Book, closed: list[ClosedMonth], console: Console) -> None:
         password = secrets.token_urlsafe(9)
         user, _ = User.objects.get_or_create(username=_LOGIN)
         user.is_staff = user.is_superuser = True
@@ -108,8 +121,16 @@ class Command(BaseCommand):
             ("API key", key),
         ):
             console.print(f"  {name:<9} {value}", markup=False, soft_wrap=True)
+        largest = max((one for month in closed for one in month.documents), key=_total)
+        path = months.picture(document=largest, at=now())
+        console.print(f"  an invoice {path}", markup=False, soft_wrap=True)
         url = "http://127.0.0.1:8000/api/v1/customers/cobalt/balances"
         console.print(f'  try       curl -H "Authorization: Bearer {key}" {url}', soft_wrap=True)
+
+
+def _total(document: Invoice) -> Decimal:
+    owed: Decimal = document.total
+    return owed
 
 
 def _bar() -> Progress:
