@@ -7,6 +7,7 @@ import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
+from integrations.tax import vies
 from integrations.webhooks import deliveries, delivering, fanout
 
 logger = structlog.get_logger(__name__)
@@ -24,6 +25,13 @@ def prune_webhooks(**_later: object) -> None:
     """Delete deliveries of long ago, with their histories."""
     if deleted := deliveries.prune(at=now()):
         logger.info("webhooks pruned", deliveries=deleted)
+
+
+@shared_task
+def verify_tax_ids(**_later: object) -> None:
+    """Ask VIES about numbers that nobody has confirmed; safe to run twice or late."""
+    if asked := vies.verify_due(clock=now, cause="job:verify_tax_ids"):
+        logger.info("tax ids verified", asked=asked)
 
 
 def tell_event(*, key: str, payload: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from billing.invoicing.documents import storing
 from billing.models import Document, Invoice
 from ledger.admin.base import BookFilter, Listing
-from ledger.admin.display import NOTHING, anchor, digest, instant, link, url
+from ledger.admin.display import NOTHING, anchor, digest, instant, url
 from ledger.errors import DomainError
 
 
@@ -72,8 +72,8 @@ class DocumentAdmin(Listing):
         return response
 
     @admin.display(description="document")
-    def of(self, row: Document) -> SafeString:
-        return link(row.invoice)
+    def of(self, row: Document) -> str:
+        return str(row.invoice)
 
     @admin.display(description="SHA-256")
     def sha(self, row: Document) -> SafeString:

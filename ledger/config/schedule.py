@@ -35,6 +35,7 @@ JOBS: tuple[Job, ...] = (
         task="integrations.tasks.deliver_webhooks",
         every=timedelta(seconds=5),
     ),
+    Job(name="verify_tax_ids", task="integrations.tasks.verify_tax_ids", every=timedelta(hours=1)),
     Job(name="prune_webhooks", task="integrations.tasks.prune_webhooks", every=timedelta(days=1)),
     Job(name="refresh_costs", task="billing.tasks.refresh_costs", every=timedelta(days=1)),
     Job(name="issue_grants", task="wallets.tasks.issue_grants", every=timedelta(minutes=1)),

@@ -187,6 +187,11 @@ METERBOOK_TOUCHED = "wallets.tasks.hint_evaluation"  # once credit has moved tha
 # verified by its authority. Who decides about tax: a class by its dotted name, or our own rules.
 METERBOOK_TAX_IDS = env.choice("METERBOOK_TAX_IDS", ("well_formed", "verified"), "well_formed")
 TAX_PROVIDER = env.text("METERBOOK_TAX_PROVIDER")
+METERBOOK_VIES = env.flag("METERBOOK_VIES", default=False)  # may ask the EU about VAT numbers
+METERBOOK_VIES_URL = env.text(
+    "METERBOOK_VIES_URL",
+    "https://ec.europa.eu/taxation_customs/vies/rest-api/check-vat-number",
+)
 
 # --- API -------------------------------------------------------------------------------
 REST_FRAMEWORK = {

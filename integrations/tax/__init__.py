@@ -1,0 +1,1 @@
+"""Authorities and engines that know about taxes."""
