@@ -33,6 +33,7 @@ from ledger.periods import Period
 
 INVOICE: Final = "invoice"
 CREDIT_NOTE: Final = "credit_note"
+REBATE: Final = "rebate"  # what comes back for volume has a document of its own
 _GIVING: Final = frozenset({INVOICE, "debit_note"})
 _ORDER: Final = {
     kind: place
@@ -113,10 +114,18 @@ def _comes_back(source: Source, change: Billed, profile: Profile) -> bool:
     """Say whether a source fell below what issued documents say of it."""
     if source.before == NOTHING_BILLED or profile.corrections == "next_invoice":
         return False
+    if _is_given_away(source):
+        return False
     shown = change.printed
     if shown.due == ZERO:
         return shown.amount < ZERO and profile.paid_credit == "as_payment"
     return shown.due < ZERO
+
+
+def _is_given_away(source: Source) -> bool:
+    """Say whether nobody was asked to pay for it: a discount, a rebate."""
+    said = source.before.printed
+    return said.amount <= ZERO and said.due <= ZERO
 
 
 def _invoice(case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed) -> None:
@@ -128,7 +137,10 @@ def _invoice(case: Case, drafts: dict[Place, Draft], source: Source, reached: Bi
     made = lines.line(
         source, reached, consumer=consumer, exponent=case.currency.exponent, zone=case.zone
     )
-    if made.amount < ZERO and source.before != NOTHING_BILLED:
+    if source.kind == REBATE and made.amount < ZERO:
+        _add(case, drafts, place._replace(kind=CREDIT_NOTE), lines.turned(made))
+        return
+    if made.amount < ZERO and source.before != NOTHING_BILLED and not _is_given_away(source):
         made.kind = ADJUSTMENT
         made.description = lines.correction_of(source, case.zone)
         made.corrects_line_id = next(
