@@ -7,7 +7,9 @@ from django.utils.timezone import now
 from billing import due
 from billing.costs import price_list
 from billing.holds import settling
+from billing.invoicing import scheduled
 from billing.metering import rollups, unattributed
+from ledger.errors import DomainError
 
 logger = structlog.get_logger(__name__)
 
@@ -62,3 +64,21 @@ def do_what_is_due(**_later: object) -> int:
     if swept.done:
         logger.info("due work done", customers=swept.done, charges=swept.charges)
     return swept.done
+
+
+@shared_task
+def make_invoices(**_later: object) -> int:
+    """Draft and issue what is due by now; safe to run twice, late, or concurrently."""
+    turn = scheduled.invoice(at=now())
+    for payer, error in turn.failures.items():
+        traced = None if isinstance(error, DomainError) else error
+        logger.error("invoicing failed", payer=payer, error=str(error), exc_info=traced)
+    if turn.drafted or turn.issued or turn.overdue:
+        logger.info("invoices made", drafted=turn.drafted, issued=turn.issued, overdue=turn.overdue)
+    return turn.issued
+
+
+@shared_task
+def work_on_invoice_runs(**_later: object) -> int:
+    """Go on with runs of invoices; safe to run twice, late, or concurrently."""
+    return scheduled.work_on_runs(at=now())

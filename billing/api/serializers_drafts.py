@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from rest_framework import serializers
 
 from billing.api.serializers_features import Json
-from billing.api.serializers_invoices import LineOut, ProblemOut, TaxOut
+from billing.api.serializers_invoices import InvoiceLineOut, InvoiceProblemOut, TaxOut
 from billing.api.serializers_usage import EventOut
 from billing.models import Invoice, InvoiceEdit
 from ledger.api.fields import Amount, Body, Id, Instant, PageQuery, Query
@@ -89,7 +89,7 @@ class PreviewDocumentOut(serializers.Serializer[Any]):
     due = Amount(source="totals.due")
     lines = PreviewLineOut(many=True)
     taxes = TaxOut(many=True)
-    problems = ProblemOut(many=True)
+    problems = InvoiceProblemOut(many=True)
 
     example: ClassVar[dict[str, Any]] = {
         "kind": "invoice",
@@ -275,7 +275,7 @@ class FundingOut(serializers.Serializer[Any]):
 class ExplanationOut(serializers.Serializer[Any]):
     """How a line came about."""
 
-    line = LineOut()
+    line = InvoiceLineOut()
     before = SumsOut(allow_null=True, help_text="What documents had said of its source.")
     upto = SumsOut(allow_null=True, help_text="What they say of it with this line.")
     price = Json(help_text="As it was agreed.")
@@ -286,7 +286,7 @@ class ExplanationOut(serializers.Serializer[Any]):
     taken_back = serializers.IntegerField(help_text="Events voided or amended since.")
 
     example: ClassVar[dict[str, Any]] = {
-        "line": LineOut.example,
+        "line": InvoiceLineOut.example,
         "before": SumsOut.example | {"quantity": "0", "exact_amount": "0", "amount": "0"},
         "upto": SumsOut.example,
         "price": {"price": {"type": "unit", "amount": "0.01"}},

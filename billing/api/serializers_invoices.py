@@ -15,7 +15,7 @@ _DATE: Final = "2026-03-01"
 _MOST: Final = 200  # documents of one bulk request
 
 
-class ProblemOut(serializers.Serializer[Any]):
+class InvoiceProblemOut(serializers.Serializer[Any]):
     """What is wrong or odd about a draft; a critical one keeps it from being issued."""
 
     code = serializers.CharField()
@@ -113,7 +113,7 @@ class InvoiceOut(serializers.Serializer[Any]):
     note = serializers.CharField()
     supplier = Json()
     party = Json()
-    problems = ProblemOut(many=True)
+    problems = InvoiceProblemOut(many=True)
     is_blocked = serializers.BooleanField(help_text="A problem is critical.")
     failure = serializers.CharField(help_text="Why the last attempt failed; it may be repeated.")
     attempts = serializers.IntegerField()
@@ -199,7 +199,7 @@ class InvoiceDetailOut(InvoiceOut):
         return list(ActionOut(self.context["offered"], many=True).data)
 
 
-class LineOut(serializers.Serializer[Any]):
+class InvoiceLineOut(serializers.Serializer[Any]):
     """One line of a document."""
 
     id = Id()
@@ -271,7 +271,7 @@ class LineOut(serializers.Serializer[Any]):
     }
 
 
-class HistoryOut(serializers.Serializer[Any]):
+class InvoiceHistoryOut(serializers.Serializer[Any]):
     """Something that happened to a document."""
 
     id = Id()
@@ -311,20 +311,20 @@ class InvoiceQuery(PageQuery):
     is_blocked = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
-class ReasonIn(Body):
+class InvoiceReasonIn(Body):
     """Why it is done."""
 
-    reason = serializers.CharField(max_length=500, required=False, default="")
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
     example: ClassVar[dict[str, Any]] = {"reason": "sent to the wrong company"}
 
 
-class VoidIn(Body):
+class InvoiceVoidIn(Body):
     """Why an issued document is taken back."""
 
     reason = serializers.CharField(max_length=500)
 
-    example: ClassVar[dict[str, Any]] = ReasonIn.example
+    example: ClassVar[dict[str, Any]] = InvoiceReasonIn.example
 
 
 class IssueIn(Body):
@@ -340,7 +340,7 @@ class IssueIn(Body):
 class SendIn(Body):
     """To whom a document was sent."""
 
-    to = serializers.CharField(max_length=500, required=False, default="")
+    to = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
     example: ClassVar[dict[str, Any]] = {"to": "ap@example.com"}
 
@@ -350,7 +350,7 @@ class BulkIn(Body):
 
     action = serializers.ChoiceField(["approve", "unapprove", "issue", "discard"])
     ids = serializers.ListField(child=serializers.CharField(max_length=20), max_length=_MOST)
-    reason = serializers.CharField(max_length=500, required=False, default="")
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
     example: ClassVar[dict[str, Any]] = {"action": "approve", "ids": ["41", "42"]}
 

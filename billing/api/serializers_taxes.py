@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from rest_framework import serializers
 
 from billing.api.serializers_features import Json
-from billing.api.serializers_invoices import ProblemOut
+from billing.api.serializers_invoices import InvoiceProblemOut
 from billing.models import Document, TaxEvidence, TaxRate
 from billing.tax import ids
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery, Query
@@ -241,7 +241,7 @@ class TaxPreviewOut(serializers.Serializer[Any]):
     vatex = serializers.CharField(help_text="Why there is no tax, by the code of the EU.")
     note = serializers.CharField()
     why = serializers.ListField(child=serializers.CharField())
-    problems = ProblemOut(many=True)
+    problems = InvoiceProblemOut(many=True)
 
     example: ClassVar[dict[str, Any]] = {
         "category": "AE",

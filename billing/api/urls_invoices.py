@@ -2,9 +2,13 @@
 
 from django.urls import path
 
-from billing.api.views import invoices
+from billing.api.views import invoice_runs, invoices
 
 urlpatterns = [
+    path("invoice-runs", invoice_runs.InvoiceRuns.as_view()),
+    path("invoice-runs/<str:run>", invoice_runs.OneInvoiceRun.as_view()),
+    path("invoice-runs/<str:run>/pause", invoice_runs.InvoiceRunPause.as_view()),
+    path("invoice-runs/<str:run>/resume", invoice_runs.InvoiceRunResumption.as_view()),
     path("invoices", invoices.Invoices.as_view()),
     path("invoices/bulk", invoices.InvoiceBulk.as_view()),
     path("invoices/<str:invoice>", invoices.OneInvoice.as_view()),

@@ -31,9 +31,11 @@ EVENTS: Final[Mapping[str, str]] = {
     "write_off": "invoice.uncollectible",
     "void": "invoice.voided",
     "discard": "invoice.discarded",
-    "fail": "invoice.failed",
 }
-_NOTES: Final = {Invoice.Kind.CREDIT_NOTE: "credit_note", Invoice.Kind.DEBIT_NOTE: "debit_note"}
+_NOTES: Final = {
+    Invoice.Kind.CREDIT_NOTE: "credit_note.issued",
+    Invoice.Kind.DEBIT_NOTE: "debit_note.issued",
+}
 
 
 def told(
@@ -68,12 +70,13 @@ def told(
 
 def _event(kind: str, row: tuple[Any, ...], reason: str) -> tuple[str, dict[str, Any]]:
     history, number, book, payer, document, sign, state, asset, total, due, open_, *dates = row
-    if kind == "invoice.issued" and document in _NOTES:
-        kind = f"{_NOTES[document]}.issued"
+    if kind == "invoice.issued":
+        kind = _NOTES.get(document, kind)
     issue_date, due_date, corrects = dates
     data = {
         "invoice": sign,
         "invoice_id": str(number),
+        "payer": payer,
         "kind": document,
         "state": state,
         "currency": asset,
@@ -85,7 +88,9 @@ def _event(kind: str, row: tuple[Any, ...], reason: str) -> tuple[str, dict[str,
         "corrects_id": str(corrects) if corrects else None,
         "reason": reason,
     }
-    payload = {"type": kind, "book": book, "customer": payer, "data": data}
+    # Payers are not told of what they have not been sent.
+    customer = payer if sign else None
+    payload = {"type": kind, "book": book, "customer": customer, "data": data}
     return f"{kind}:{history}", payload
 
 

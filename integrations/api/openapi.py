@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from integrations.api.described import gateway, openmeter, sources
 from integrations.api.described.parts import SCHEMES
-from integrations.webhooks.catalogue import EVENT_TYPES, EventType
+from integrations.webhooks.catalogue import EVENT_TYPES
+from integrations.webhooks.event_types import EventType
 
 _TEXT: Final = {"type": "string"}
 _SIGNATURE: Final = (

@@ -10,82 +10,33 @@ RFC 3339, ids text, as in the API.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-Schema: TypeAlias = dict[str, Any]
+from integrations.webhooks import catalogue_invoices
+from integrations.webhooks.event_types import (
+    AMOUNT,
+    ID,
+    INSTANT,
+    NOON,
+    TEXT,
+    WHOLE,
+    EventType,
+    or_null,
+)
 
-_TEXT: Final[Schema] = {"type": "string"}
-_ID: Final[Schema] = {"type": "string", "pattern": "^[0-9]+$"}
-_AMOUNT: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
-_INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}
-_WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
-_NOON: Final = "2026-03-01T12:00:00Z"
-
-
-def _or_null(schema: Schema) -> Schema:
-    return schema | {"type": [schema["type"], "null"]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType:
-    """A type of event; ``fields`` are those that ``data`` always has."""
-
-    name: str
-    title: str  # of a mail about it
-    when: str
-    fields: Mapping[str, Schema]
-    example: Mapping[str, Any]
-
-    @property
-    def data_schema(self) -> Schema:
-        """Return the JSON Schema of the event's data."""
-        return {
-            "type": "object",
-            "required": list(self.fields),
-            "properties": dict(self.fields),
-            "additionalProperties": True,
-        }
-
-    @property
-    def schema(self) -> Schema:
-        """Return the JSON Schema of a message's body."""
-        return {
-            "type": "object",
-            "required": ["type", "timestamp", "customer", "data"],
-            "properties": {
-                "type": {"const": self.name},
-                "timestamp": _INSTANT | {"description": "When it happened."},
-                "customer": _or_null(_TEXT) | {"description": "The customer's key."},
-                "data": self.data_schema,
-            },
-            "additionalProperties": True,
-        }
-
-    @property
-    def message(self) -> dict[str, Any]:
-        """Return a message's body, as an example."""
-        return {
-            "type": self.name,
-            "timestamp": _NOON,
-            "customer": "acme",
-            "data": dict(self.example),
-        }
-
-
-_WALLET: Final = {"wallet": _TEXT, "wallet_id": _ID, "asset": _TEXT}
+_WALLET: Final = {"wallet": TEXT, "wallet_id": ID, "asset": TEXT}
 _MAIN: Final = {"wallet": "main", "wallet_id": "7", "asset": "USD"}
-_ALERT: Final = {"alert": _TEXT, "threshold": _AMOUNT, "value": _AMOUNT}
+_ALERT: Final = {"alert": TEXT, "threshold": AMOUNT, "value": AMOUNT}
 _TOP_UP: Final = {
-    "top_up": _TEXT,
-    "top_up_id": _ID,
+    "top_up": TEXT,
+    "top_up_id": ID,
     **_WALLET,
-    "amount": _AMOUNT,
-    "currency": _TEXT,
-    "price": _AMOUNT,
-    "state": _TEXT,
-    "reason": _TEXT,
-    "rule": _or_null(_TEXT),
+    "amount": AMOUNT,
+    "currency": TEXT,
+    "price": AMOUNT,
+    "state": TEXT,
+    "reason": TEXT,
+    "rule": or_null(TEXT),
 }
 _BOUGHT: Final = {
     "top_up": "order-1",
@@ -99,13 +50,13 @@ _BOUGHT: Final = {
     "rule": None,
 }
 _BUDGET: Final = {
-    "budget": _TEXT,
-    "asset": _TEXT,
-    "amount": _AMOUNT,
-    "used": _AMOUNT,
-    "threshold": _AMOUNT,
-    "period_starts_at": _INSTANT,
-    "period_ends_at": _INSTANT,
+    "budget": TEXT,
+    "asset": TEXT,
+    "amount": AMOUNT,
+    "used": AMOUNT,
+    "threshold": AMOUNT,
+    "period_starts_at": INSTANT,
+    "period_ends_at": INSTANT,
 }
 _SPENT: Final = {
     "budget": "research-2026",
@@ -139,7 +90,7 @@ _ALL: Final = (
         title="Credit is about to expire",
         when="Credit of a wallet expires within as many days as an alert's threshold says, once per"
         " grant; the value is how much is left of it.",
-        fields=_ALERT | _WALLET | {"grant_id": _ID, "expires_at": _INSTANT},
+        fields=_ALERT | _WALLET | {"grant_id": ID, "expires_at": INSTANT},
         example={
             "alert": "expiry",
             "threshold": "14",
@@ -155,13 +106,13 @@ _ALL: Final = (
         when="A block of credit was put into a wallet, by somebody or by a payment. Those that"
         " recur are not told one by one.",
         fields={
-            "grant": _TEXT,
-            "grant_id": _ID,
+            "grant": TEXT,
+            "grant_id": ID,
             **_WALLET,
-            "amount": _AMOUNT,
-            "funding": _TEXT,
-            "effective_at": _INSTANT,
-            "expires_at": _or_null(_INSTANT),
+            "amount": AMOUNT,
+            "funding": TEXT,
+            "effective_at": INSTANT,
+            "expires_at": or_null(INSTANT),
         },
         example={
             "grant": "welcome-2026",
@@ -169,7 +120,7 @@ _ALL: Final = (
             **_MAIN,
             "amount": "100",
             "funding": "promotional",
-            "effective_at": _NOON,
+            "effective_at": NOON,
             "expires_at": "2027-03-01T00:00:00Z",
         },
     ),
@@ -179,15 +130,15 @@ _ALL: Final = (
         when="Credit that was set aside for work was neither captured nor released in time: what"
         " was left is available again since then. Once per hold, within a minute as a rule.",
         fields={
-            "hold": _TEXT,
-            "hold_id": _ID,
-            "asset": _TEXT,
-            "amount": _AMOUNT,
-            "captured": _AMOUNT,
-            "given_back": _AMOUNT,
-            "feature": _TEXT,
-            "purpose": _TEXT,
-            "expires_at": _INSTANT,
+            "hold": TEXT,
+            "hold_id": ID,
+            "asset": TEXT,
+            "amount": AMOUNT,
+            "captured": AMOUNT,
+            "given_back": AMOUNT,
+            "feature": TEXT,
+            "purpose": TEXT,
+            "expires_at": INSTANT,
         },
         example={
             "hold": "job-4711",
@@ -198,7 +149,7 @@ _ALL: Final = (
             "given_back": "45",
             "feature": "chat",
             "purpose": "Agent run",
-            "expires_at": _NOON,
+            "expires_at": NOON,
         },
     ),
     EventType(
@@ -226,7 +177,7 @@ _ALL: Final = (
         name="topup.refunded",
         title="Top-up refunded",
         when="A top-up's payment was given back; what was unused of its credit is void.",
-        fields=_TOP_UP | {"taken_back": _AMOUNT, "money_back": _AMOUNT},
+        fields=_TOP_UP | {"taken_back": AMOUNT, "money_back": AMOUNT},
         example=_BOUGHT
         | {
             "state": "refunded",
@@ -239,7 +190,7 @@ _ALL: Final = (
         name="recharge.stopped",
         title="Automatic recharge stopped",
         when="A recharge rule stopped after declines, until somebody resumes it.",
-        fields={"rule": _TEXT, "rule_id": _ID, **_WALLET, "reason": _TEXT, "declines": _WHOLE},
+        fields={"rule": TEXT, "rule_id": ID, **_WALLET, "reason": TEXT, "declines": WHOLE},
         example={
             "rule": "keep-100",
             "rule_id": "4",
@@ -267,7 +218,7 @@ _ALL: Final = (
         title="Allowance is being used up",
         when="Use of a metered allowance has reached an alert's threshold, in percent; once until"
         " it has fallen below it again.",
-        fields=_ALERT | _WALLET | {"feature": _TEXT},
+        fields=_ALERT | _WALLET | {"feature": TEXT},
         example={
             "alert": "calls",
             "threshold": "90",
@@ -283,10 +234,10 @@ _ALL: Final = (
         when="An endpoint is called no more: it failed for days, or said that it is gone. Other"
         " endpoints are told; what it misses can be replayed.",
         fields={
-            "endpoint": _TEXT,
-            "endpoint_id": _ID,
-            "reason": _TEXT,
-            "failing_since": _or_null(_INSTANT),
+            "endpoint": TEXT,
+            "endpoint_id": ID,
+            "reason": TEXT,
+            "failing_since": or_null(INSTANT),
         },
         example={
             "endpoint": "crm",
@@ -299,9 +250,10 @@ _ALL: Final = (
         name="webhook.test",
         title="Test",
         when="Somebody asked for a test of the endpoint; it is sent whatever the endpoint chose.",
-        fields={"endpoint": _TEXT},
+        fields={"endpoint": TEXT},
         example={"endpoint": "crm"},
     ),
+    *catalogue_invoices.ALL,
 )
 EVENT_TYPES: Final[Mapping[str, EventType]] = {kind.name: kind for kind in _ALL}
 TEST: Final = "webhook.test"

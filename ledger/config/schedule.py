@@ -22,6 +22,12 @@ JOBS: tuple[Job, ...] = (
     Job(name="fold_usage", task="billing.tasks.fold_usage", every=timedelta(seconds=10)),
     Job(name="post_mapped", task="billing.tasks.post_mapped", every=timedelta(seconds=10)),
     Job(name="do_what_is_due", task="billing.tasks.do_what_is_due", every=timedelta(minutes=1)),
+    Job(name="make_invoices", task="billing.tasks.make_invoices", every=timedelta(minutes=10)),
+    Job(
+        name="work_on_invoice_runs",
+        task="billing.tasks.work_on_invoice_runs",
+        every=timedelta(seconds=15),
+    ),
     Job(name="settle_captures", task="billing.tasks.settle_captures", every=timedelta(minutes=5)),
     Job(
         name="ensure_partitions",

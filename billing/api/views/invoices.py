@@ -127,11 +127,11 @@ class InvoiceLines(InvoiceResource):
         tag=_TAG,
         path=["invoice"],
         query=PageQuery,
-        answer=listing(s.LineOut),
+        answer=listing(s.InvoiceLineOut),
     )
     def get(self, request: Request, invoice: str) -> Response:
         rows = InvoiceLine.objects.filter(invoice=self.find(invoice)).select_related("consumer")
-        return self.page(s.LineOut, *pages.page(rows, self.asked(PageQuery)))
+        return self.page(s.InvoiceLineOut, *pages.page(rows, self.asked(PageQuery)))
 
 
 class InvoiceHistory(InvoiceResource):
@@ -145,11 +145,11 @@ class InvoiceHistory(InvoiceResource):
         tag=_TAG,
         path=["invoice"],
         query=PageQuery,
-        answer=listing(s.HistoryOut),
+        answer=listing(s.InvoiceHistoryOut),
     )
     def get(self, request: Request, invoice: str) -> Response:
         rows = InvoiceEvent.objects.filter(invoice=self.find(invoice))
-        return self.page(s.HistoryOut, *pages.page(rows, self.asked(PageQuery)))
+        return self.page(s.InvoiceHistoryOut, *pages.page(rows, self.asked(PageQuery)))
 
 
 class InvoiceApproval(InvoiceResource):
@@ -175,12 +175,12 @@ class InvoiceUnapproval(InvoiceResource):
         summary="Make an approved document a draft again",
         tag=_TAG,
         path=["invoice"],
-        body=s.ReasonIn,
+        body=s.InvoiceReasonIn,
         answer=s.InvoiceDetailOut,
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
-        return self.act(invoice, lifecycle.unapprove, **self.body(s.ReasonIn))
+        return self.act(invoice, lifecycle.unapprove, **self.body(s.InvoiceReasonIn))
 
 
 class InvoiceIssue(InvoiceResource):
@@ -211,12 +211,12 @@ class InvoiceVoid(InvoiceResource):
         " document builds on it: give a credit note then.",
         tag=_TAG,
         path=["invoice"],
-        body=s.VoidIn,
+        body=s.InvoiceVoidIn,
         answer=s.InvoiceDetailOut,
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
-        return self.act(invoice, lifecycle.void, **self.body(s.VoidIn))
+        return self.act(invoice, lifecycle.void, **self.body(s.InvoiceVoidIn))
 
 
 class InvoiceDiscard(InvoiceResource):
@@ -227,12 +227,12 @@ class InvoiceDiscard(InvoiceResource):
         summary="Throw a draft away; what it was about is on the next one",
         tag=_TAG,
         path=["invoice"],
-        body=s.ReasonIn,
+        body=s.InvoiceReasonIn,
         answer=s.InvoiceDetailOut,
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
-        return self.act(invoice, lifecycle.discard, **self.body(s.ReasonIn))
+        return self.act(invoice, lifecycle.discard, **self.body(s.InvoiceReasonIn))
 
 
 class InvoiceSent(InvoiceResource):

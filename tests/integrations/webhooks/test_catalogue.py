@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from integrations.webhooks import endpoints, messages
-from integrations.webhooks.catalogue import DISABLED, EVENT_TYPES, TEST, EventType
+from integrations.webhooks.catalogue import DISABLED, EVENT_TYPES, TEST
+from integrations.webhooks.event_types import EventType
 from ledger.models import Outbox
 from tests import factories
 from tests.billing.budgets.scene import budget
@@ -27,7 +28,7 @@ from wallets import alerts, evaluation, holds, topups
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ROOT = Path(__file__).resolve().parents[3]
-TYPE = re.compile(r"[a-z]+(\.[a-z_]+)+")
+TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
 
 def validator(kind: EventType) -> Draft202012Validator:
