@@ -236,7 +236,7 @@ def _no_rate(supply: Supply, rates: Rates, place: Place) -> Decision:
     finding = Finding(
         code="no_tax_decision",
         severity=CRITICAL if rates.are_kept_for(place.country) else WARNING,
-        remedy=f"enter the rate {what} in {place.country} at {supply.at.isoformat()}",
+        remedy=f"enter the rate {what} in {place.country}",
     )
     why = f"no rate {what} is known in {place.country}"
     return _free(Category.OUTSIDE, place, why, finding=finding, vatex="")

@@ -9,12 +9,14 @@ nobody issues in good faith what the rules could not know.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from billing.invoicing.facts import Draft, Problem
+from billing.models import Invoice
 from billing.tax.facts import Decision, IdPolicy, Supply
 from billing.taxation import filling, providers, reading
 from billing.taxation.filling import COMPONENT
@@ -23,6 +25,8 @@ from billing.taxation.reading import NOBODY, USUAL, Known
 from ledger.models import Asset, Book, Customer
 from ledger.money import ZERO, add
 
+_MOMENT: Final = timedelta(microseconds=1)
+
 
 def tax(*, drafts: Sequence[Draft], book: Book, at: datetime) -> list[Draft]:
     """
@@ -30,18 +34,33 @@ def tax(*, drafts: Sequence[Draft], book: Book, at: datetime) -> list[Draft]:
 
     A constant number of statements, whatever the number of drafts. Again with the same facts it
     changes nothing. Corrections of issued lines bear the rate that these bore.
+
+    What was supplied over periods that have ended bears the tax of the last day of these, and the
+    draft's ``tax_date`` says so; anything else that of the day it is issued on.
     """
     if not drafts:
         return []
     known = reading.read(drafts=drafts, book=book)
     for draft in drafts:
         draft.problems = [each for each in draft.problems if each.component != COMPONENT]
-    today = at.astimezone(ZoneInfo(book.time_zone)).date()
+    zone = ZoneInfo(book.time_zone)
+    today = at.astimezone(zone).date()
+    for draft in drafts:
+        draft.tax_date = draft.tax_date or _tax_point(draft, at, zone)
     asked = [_supplies(draft, known, draft.tax_date or today) for draft in drafts]
     decided = _decide(drafts, asked, known)
     for draft, supplies, decisions in zip(drafts, asked, decided, strict=True):
         filling.fill(draft, supplies, decisions, known)
     return list(drafts)
+
+
+def _tax_point(draft: Draft, at: datetime, zone: ZoneInfo) -> date | None:
+    """Return the last day of what a draft is for, if all of that is over."""
+    periods = [line.period for line in draft.lines if line.period is not None]
+    if draft.kind == Invoice.Kind.CREDIT_NOTE or not periods or draft.is_progressive:
+        return None
+    ended = max(period.ends_at for period in periods)
+    return None if ended > at else (ended - _MOMENT).astimezone(zone).date()
 
 
 # --- What is asked -----------------------------------------------------------------------------

@@ -179,6 +179,7 @@ def _recorded(
             "tax_id": None if buyer.tax_id is None else asdict(buyer.tax_id),
         },
         "policy": settings.METERBOOK_TAX_IDS,
+        "date": draft.tax_date.isoformat() if draft.tax_date else None,  # none: of issue
         "decisions": [_decision(supplies[code], decision) for code, decision in decisions.items()],
     }
 
@@ -187,7 +188,6 @@ def _decision(supply: Supply, decision: Decision) -> dict[str, Any]:
     return {
         "tax_code": supply.tax_code,
         "classification": str(supply.classification),
-        "date": supply.at.isoformat(),
         "category": decision.category.value,
         "jurisdiction": decision.jurisdiction,
         "percentage": text(decision.percentage),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -16,6 +17,7 @@ from billing.models import Invoice, InvoiceLine, InvoiceTax, Party, Supplier, Ta
 from billing.tax.facts import Category, Decision
 from billing.taxation import applying, exemptions, ids, rates
 from billing.taxation.providers import ProviderUnavailableError, TaxDocument
+from ledger.periods import month_after, month_of
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -190,8 +192,24 @@ def test_what_was_decided_is_written_down_with_its_facts(book, payer):
     assert made.tax_decision["seller"]["country"] == "DE"
     assert made.tax_decision["buyer"]["tax_id"]["number"] == "FR40303265045"
     (decision,) = made.tax_decision["decisions"]
-    assert (decision["category"], decision["date"]) == ("AE", "2026-11-02")
+    assert decision["category"] == "AE"
     assert decision["why"]
+
+
+def test_what_is_over_bears_the_tax_of_its_last_day_whenever_it_is_drafted(book, payer):
+    rates.enter(
+        book=book, jurisdiction="DE", percentage=Decimal(20), valid_from=date(2026, 11, 1), at=AT
+    )
+    october = month_of(datetime(2026, 10, 5, tzinfo=UTC), ZoneInfo(book.time_zone))
+    november = month_after(october, ZoneInfo(book.time_zone))
+    over = taxed(book, draft(payer("DE"), line("100.00", period=october)))
+    assert (over.tax_date, over.totals.tax) == (date(2026, 10, 31), 19)
+    assert over.tax_decision["date"] == "2026-10-31"
+    running = taxed(
+        book, draft(payer("DE"), line("100.00", period=october), line("1.00", period=november))
+    )
+    assert (running.tax_date, running.tax_decision["date"]) == (None, None)
+    assert running.totals.tax == Decimal("20.20")
 
 
 def test_taxing_again_changes_nothing_and_keeps_others_problems(book, payer):
