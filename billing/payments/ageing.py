@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -93,7 +93,7 @@ def ageing(
         remedy = "name days that grow from 0, like 0, 30, 60, 90"
         raise InvalidInputError(field="buckets", value=bounds, remedy=remedy)
     today = at.astimezone(ZoneInfo(book.time_zone)).date()
-    asked = {"book": book.pk, "at": at, "payer": payer.pk if payer else None, "today": today}
+    asked: dict[str, Any] = {"book": book.pk, "at": at, "payer": payer.pk if payer else None, "today": today}
     found: dict[tuple[int, str], Aged] = {}
     with connection.cursor() as cursor:
         cursor.execute(_DOCUMENTS, asked)
