@@ -4,11 +4,12 @@ import structlog
 from celery import shared_task
 from django.utils.timezone import now
 
-from billing import due
+from billing import due, dunning
 from billing.costs import price_list
 from billing.holds import settling
 from billing.invoicing import scheduled
 from billing.metering import rollups, unattributed
+from billing.payments import dispositions
 from ledger.errors import DomainError
 
 logger = structlog.get_logger(__name__)
@@ -82,3 +83,24 @@ def make_invoices(**_later: object) -> int:
 def work_on_invoice_runs(**_later: object) -> int:
     """Go on with runs of invoices; safe to run twice, late, or concurrently."""
     return scheduled.work_on_runs(at=now())
+
+
+@shared_task
+def set_off(**_later: object) -> int:
+    """Give open credit notes and unapplied cash to what is owed; safe to run twice or at once."""
+    swept = dispositions.set_off_all(at=now())
+    swept.report(logger, "money not set off", "customer")
+    if swept.done:
+        logger.info("money set off", documents=swept.done)
+    return swept.done
+
+
+@shared_task
+def dun(**_later: object) -> int:
+    """Ask for what is overdue, by its schedule; safe to run twice, late, or concurrently."""
+    dunned = dunning.dun(at=now())
+    dunned.report(logger, "document not dunned", "invoice")
+    if dunned.done:
+        steps = {name: len(getattr(dunned, name)) for name in ("started", "acted", "ended")}
+        logger.info("overdue documents dunned", **steps)
+    return dunned.done

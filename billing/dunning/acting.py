@@ -6,11 +6,11 @@ Safe to run twice, late, or concurrently: a step is done in the transaction that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -20,23 +20,22 @@ from billing.dunning import schedules, steps, suspending, telling
 from billing.dunning.steps import Step
 from billing.models import Dunning, DunningAct, DunningSchedule, Invoice
 from billing.payments import locking
-from ledger.errors import DomainError
 from ledger.models import Customer
 from ledger.money import ZERO, subtract
+from ledger.sweeps import Sweep
 
 Act = DunningAct.Act
 _CHUNK: Final = 200
 CAUSE: Final = "dunning"
 
 
-@dataclass(slots=True, kw_only=True)
-class Dunned:
+@dataclass(slots=True)
+class Dunned(Sweep):
     """What a pass did, by documents' ids; failures do not keep others waiting."""
 
     started: list[int] = field(default_factory=list)
     acted: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
-    failures: dict[int, str] = field(default_factory=dict)
 
 
 def dun(*, at: datetime, book_id: int | None = None) -> Dunned:
@@ -45,23 +44,19 @@ def dun(*, at: datetime, book_id: int | None = None) -> Dunned:
 
     By each payer's own time: its test clock's, or ``at``.
     """
-    done = Dunned()
-    for number, now in _all(_SETTLED, at, book_id):
-        _each(done, done.ended, number, now, _end)
-    for number, now in _all(_OVERDUE, at, book_id):
-        _each(done, done.started, number, now, _begin)
-    for number, now in _all(_DUE, at, book_id):
-        _each(done, done.acted, number, now, _act)
-    return done
-
-
-def _each(done: Dunned, made: list[int], number: int, at: datetime, run: Any) -> None:
-    try:
-        with transaction.atomic():
-            if run(number, at):
-                made.append(number)
-    except DomainError as error:
-        done.failures[number] = str(error)
+    dunned = Dunned()
+    turns: tuple[tuple[str, list[int], Callable[[int, datetime], bool]], ...] = (
+        (_SETTLED, dunned.ended, _end),
+        (_OVERDUE, dunned.started, _begin),
+        (_DUE, dunned.acted, _act),
+    )
+    for query, made, run in turns:
+        for number, now in _all(query, at, book_id):
+            with dunned.each(number), transaction.atomic():
+                if run(number, now):
+                    made.append(number)
+    dunned.done = len(dunned.started) + len(dunned.acted) + len(dunned.ended)
+    return dunned
 
 
 def _all(query: str, at: datetime, book_id: int | None) -> Iterator[tuple[int, datetime]]:

@@ -93,7 +93,12 @@ def ageing(
         remedy = "name days that grow from 0, like 0, 30, 60, 90"
         raise InvalidInputError(field="buckets", value=bounds, remedy=remedy)
     today = at.astimezone(ZoneInfo(book.time_zone)).date()
-    asked: dict[str, Any] = {"book": book.pk, "at": at, "payer": payer.pk if payer else None, "today": today}
+    asked: dict[str, Any] = {
+        "book": book.pk,
+        "at": at,
+        "payer": payer.pk if payer else None,
+        "today": today,
+    }
     found: dict[tuple[int, str], Aged] = {}
     with connection.cursor() as cursor:
         cursor.execute(_DOCUMENTS, asked)

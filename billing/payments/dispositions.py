@@ -6,12 +6,12 @@ What is set off posts nothing: note and document meet on the payer's receivable.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 
 from billing.models import Allocation, Invoice, Unapplied
 from billing.payments import allocating, locking, policies, refunds, writing
@@ -20,6 +20,7 @@ from billing.payments.writing import Accounts, Part
 from ledger.integrity import refusals
 from ledger.models import Customer
 from ledger.money import ZERO
+from ledger.sweeps import Sweep
 from wallets import grants
 from wallets.models import CreditGrant, Wallet
 
@@ -115,17 +116,29 @@ def to_wallet(*, note: Invoice, wallet: Wallet, by: str, at: datetime) -> Credit
     return CreditGrant.objects.filter(wallet=wallet, key=key).first()
 
 
-def set_off_open(*, payer_ids: Collection[int], by: str, at: datetime) -> int:
+def set_off_all(*, at: datetime) -> Sweep:
     """
     Set open credit notes off against what their payers owe, and give them unapplied cash.
 
-    The oldest due first, the document that a note corrects before all; not what waits for
-    somebody to allocate it, and not what was asked to be refunded. Returns how many were given.
+    By each payer's own time. Safe to run twice, late, or concurrently.
     """
-    return sum(_set_off_of(payer_id, by=by, at=at) for payer_id in sorted(payer_ids))
+    swept = Sweep()
+    with connection.cursor() as cursor:
+        cursor.execute(_PAYERS, {"at": at})
+        found = cursor.fetchall()
+    for payer_id, now in found:
+        with swept.each(payer_id):
+            swept.done += set_off_open(payer_id=payer_id, by="set-off", at=now)
+    return swept
 
 
-def _set_off_of(payer_id: int, *, by: str, at: datetime) -> int:
+def set_off_open(*, payer_id: int, by: str, at: datetime) -> int:
+    """
+    Set a payer's open credit notes off against what it owes, and give it its unapplied cash.
+
+    The oldest due first, the document that a note corrects before all; not what waits for
+    somebody to allocate it. Returns how many documents were given something.
+    """
     done = 0
     with refusals(), transaction.atomic():
         payer = locking.payer(payer_id)
@@ -138,6 +151,7 @@ def _set_off_of(payer_id: int, *, by: str, at: datetime) -> int:
                     set_off(note, owed[note.corrects_id], payer=payer, by=by, at=at)
                 done += _give_rest(note, payer, by, at)
             moneys = Unapplied.objects.filter(payer=payer_id, asset=asset_id, waits=False)
+            moneys = moneys.exclude(amount=F("applied") + F("returned"))
             for money in moneys.select_related("asset", "payment", "note").order_by("pk"):
                 done += _give_rest(money, payer, by, at)
     return done
@@ -160,3 +174,17 @@ def _give_rest(source: allocating.Source, payer: Customer, by: str, at: datetime
         policy=Allocation.Policy.OLDEST, by=by, at=at,
     )  # fmt: skip
     return len(shares)
+
+
+_PAYERS: Final = """
+    SELECT c.id, coalesce(k.now_at, %(at)s)
+    FROM (SELECT payer_id, asset_id FROM billing_unapplied
+          WHERE amount <> applied + returned AND NOT waits
+          UNION SELECT payer_id, asset_id FROM billing_invoice
+          WHERE open > 0 AND kind = 'credit_note' AND number <> '') l
+    JOIN ledger_customer c ON c.id = l.payer_id LEFT JOIN ledger_testclock k ON k.id = c.clock_id
+    WHERE EXISTS (SELECT FROM billing_invoice i
+                  WHERE i.payer_id = l.payer_id AND i.asset_id = l.asset_id AND i.open > 0
+                    AND i.kind <> 'credit_note' AND i.number <> '')
+    GROUP BY c.id, k.now_at ORDER BY c.id
+"""

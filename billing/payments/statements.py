@@ -136,7 +136,9 @@ def _moved(
     numbers: Sequence[int], starts_at: datetime, ends_at: datetime
 ) -> Iterator[tuple[datetime, str, str, str, str, Decimal]]:
     with connection.cursor() as cursor:
-        cursor.execute(_MOVED, {"accounts": list(numbers), "starts_at": starts_at, "ends_at": ends_at})
+        cursor.execute(
+            _MOVED, {"accounts": list(numbers), "starts_at": starts_at, "ends_at": ends_at}
+        )
         rows = cursor.fetchall()
     said = _said([row[0] for row in rows])
     for transaction_id, at, kind, memo, reverses_id, amount in rows:

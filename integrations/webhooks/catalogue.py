@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from integrations.webhooks import catalogue_invoices
+from integrations.webhooks import catalogue_invoices, catalogue_payments
 from integrations.webhooks.event_types import (
     AMOUNT,
     ID,
@@ -254,6 +254,7 @@ _ALL: Final = (
         example={"endpoint": "crm"},
     ),
     *catalogue_invoices.ALL,
+    *catalogue_payments.ALL,
 )
 EVENT_TYPES: Final[Mapping[str, EventType]] = {kind.name: kind for kind in _ALL}
 TEST: Final = "webhook.test"

@@ -46,7 +46,7 @@ def dun(*days):
     done = None
     for day in days:
         done = dunning.dun(at=NOON + day * DAY)
-        assert done.failures == {}
+        assert done.failures == []
     return done
 
 

@@ -192,11 +192,11 @@ class TestWhereItGoes:
         assert (now(note).state, now(note).open) == ("issued", 30)
         following = issued(invoice.payer, nets=["50"])
 
-        done = dispositions.set_off_open(payer_ids=[invoice.payer_id], by="run", at=NOON)
+        done = dispositions.set_off_open(payer_id=invoice.payer_id, by="run", at=NOON)
 
         assert done == 1
         assert (now(note).open, now(following).open) == (0, 20)
-        assert dispositions.set_off_open(payer_ids=[invoice.payer_id], by="run", at=NOON) == 0
+        assert dispositions.set_off_open(payer_id=invoice.payer_id, by="run", at=NOON) == 0
 
     def test_a_credit_balance_pays_the_next_invoice_but_not_what_waits(self):
         payer = factories.customer()
@@ -204,7 +204,10 @@ class TestWhereItGoes:
         pay(payer, 40, allocate="nothing")
         invoice = issued(payer)
 
-        dispositions.set_off_open(payer_ids=[payer.pk], by="run", at=NOON)
+        swept = dispositions.set_off_all(at=NOON)
+
+        assert (swept.done, swept.failures) == (1, [])
+        assert dispositions.set_off_all(at=NOON).done == 0
 
         assert now(invoice).open == 70
 
