@@ -12,6 +12,7 @@ from django.db import transaction
 
 from billing.invoicing.materials import Profile
 from billing.models import CollectionProfile, Party, Supplier, TaxCode
+from billing.taxation import ids as tax_ids
 from ledger import durations, inputs
 from ledger.errors import InvalidInputError
 from ledger.models import Book, Customer
@@ -74,7 +75,7 @@ def set_party(*, customer: Customer, at: datetime, **said: Any) -> Party:
     Say how documents name a customer, all of it: what is not given is empty.
 
     Raises:
-        InvalidInputError: an address or another field that cannot be read.
+        InvalidInputError: an address or another field that cannot be read, a malformed tax id.
     """
     known: dict[str, Any] = {
         "legal_name": _name("legal_name", said.get("legal_name", ""), 256),
@@ -82,14 +83,18 @@ def set_party(*, customer: Customer, at: datetime, **said: Any) -> Party:
         "emails": [_email(one) for one in said.get("emails") or []],
         "locale": _name("locale", said.get("locale", ""), 20),
         "is_business": bool(said.get("is_business", True)),
-        "tax_ids": dict(said.get("tax_ids") or {}),
+        "tax_ids": tax_ids.normal("tax_ids", said.get("tax_ids") or {}),
         "contact": _name("contact", said.get("contact", ""), 256),
         "endpoint": _name("endpoint", said.get("endpoint", ""), 256),
     }
     _check_country(known["address"])
-    party, _ = Party.objects.update_or_create(
-        customer=customer, defaults={**known, "updated_at": at}
-    )
+    with transaction.atomic():
+        Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+        held = Party.objects.filter(customer=customer).values_list("tax_ids", flat=True).first()
+        party, _ = Party.objects.update_or_create(
+            customer=customer, defaults={**known, "updated_at": at}
+        )
+        tax_ids.follow(customer=customer, before=held or {}, now=party.tax_ids, at=at)
     return party
 
 
@@ -98,13 +103,14 @@ def set_supplier(*, book: Book, at: datetime, **said: Any) -> Supplier:
     Say how documents name a book, all of it: what is not given is empty.
 
     Raises:
-        InvalidInputError: an address or another field that cannot be read, an unknown tax code.
+        InvalidInputError: an address or another field that cannot be read, an unknown tax code, a
+            malformed tax id.
     """
     accounts = said.get("bank_accounts") or []
     known: dict[str, Any] = {
         "legal_name": _name("legal_name", said.get("legal_name", ""), 256),
         "address": _document("address", said.get("address") or {}, _ADDRESS),
-        "tax_ids": dict(said.get("tax_ids") or {}),
+        "tax_ids": tax_ids.normal("tax_ids", said.get("tax_ids") or {}),
         "registration": _name("registration", said.get("registration", ""), 256),
         "contact": _document("contact", said.get("contact") or {}, _CONTACT),
         "endpoint": _name("endpoint", said.get("endpoint", ""), 256),

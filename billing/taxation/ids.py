@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -30,12 +31,7 @@ def enter(*, customer: Customer, kind: str, number: str, at: datetime, cause: st
     Raises:
         InvalidInputError: a type that is not known, or a number that is not well formed.
     """
-    inputs.choice("type", kind, ids.TYPES)
-    inputs.key("number", number, longest=40)
-    checked = ids.check(kind, number)
-    if not checked.is_well_formed and kind != ids.OTHER:
-        remedy = f"correct it: as {kind} its form or its check digits are wrong"
-        raise InvalidInputError(field="number", value=number, remedy=remedy)
+    checked = _checked("number", kind, number)
     with transaction.atomic():
         Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
         held = TaxId.objects.filter(customer=customer, type=kind, ended_at=None).first()
@@ -45,6 +41,40 @@ def enter(*, customer: Customer, kind: str, number: str, at: datetime, cause: st
             held.ended_at = at
             held.save(update_fields=["ended_at"])
         return _entered(customer, kind, checked, at, cause)
+
+
+def normal(field: str, numbers: Mapping[str, object]) -> dict[str, str]:
+    """
+    Return numbers by their type in the form they are kept in.
+
+    Raises:
+        InvalidInputError: a type that is not known, or a number that is not well formed.
+    """
+    return {
+        kind: _checked(f"{field}.{kind}", kind, str(number)).number
+        for kind, number in numbers.items()
+        if number
+    }
+
+
+def follow(
+    *, customer: Customer, before: Mapping[str, str], now: Mapping[str, str], at: datetime
+) -> None:
+    """Enter the ids that stand with an address, and end those that did and no longer do."""
+    for kind, number in now.items():
+        enter(customer=customer, kind=kind, number=number, at=at, cause="billing party")
+    gone = [kind for kind in before if kind not in now]
+    TaxId.objects.filter(customer=customer, type__in=gone, ended_at=None).update(ended_at=at)
+
+
+def _checked(field: str, kind: str, number: str) -> ids.Checked:
+    inputs.choice("type", kind, ids.TYPES)
+    inputs.key(field, number, longest=40)
+    checked = ids.check(kind, number)
+    if not checked.is_well_formed and kind != ids.OTHER:
+        remedy = f"correct it: as {kind} its form or its check digits are wrong"
+        raise InvalidInputError(field=field, value=number, remedy=remedy)
+    return checked
 
 
 def _entered(

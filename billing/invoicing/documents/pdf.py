@@ -31,10 +31,22 @@ from billing.invoicing.documents.wording import wording
 TEMPLATE: Final = "invoice-1"  # raised when the look of documents changes
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _ARCHIVED: Final = "a-3b"
-_MISSING_GLYPH: Final = "could not be displayed"
+_MISSING: Final = "could not be displayed"
+_UNREADABLE: Final = ("image", "SVG", "decode")
+_GLYPH_MISSING: Final = "glyph_missing"
+_INSTALL: Final = (
+    "install the fonts of its script: the extra cjk or scripts, or a fontpkg-noto-sans-… package"
+)
+_DRAW: Final = "save the logo as PNG, JPEG or SVG once more"
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
+_SHORT_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{3}")
 _USUAL_COLOUR: Final = "#1f4f8f"
 _PICTURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")  # PNG, JPEG
+_DRAWING: Final = re.compile(rb"<svg[\s>]")
+_OUTWARD: Final = re.compile(
+    rb"<!DOCTYPE|<!ENTITY|<script|@import|url\(\s*['\"]?[^#'\"\s)]|href\s*=\s*['\"](?!#|data:image/)",
+    re.IGNORECASE,
+)
 _LARGEST_LOGO: Final = 512 * 1024
 _LONGEST_FOOTER: Final = 300
 # Packages that bring a font each; what is installed is used, the first that has a letter sets it.
@@ -62,7 +74,7 @@ class Rendered:
     @property
     def is_archived(self) -> bool:
         """Tell whether the file keeps the standard for archives."""
-        return not self.problems
+        return all(problem["code"] != _GLYPH_MISSING for problem in self.problems)
 
 
 def render(
@@ -71,38 +83,51 @@ def render(
     """
     Set a document in its language, or another.
 
-    The same content at the same instant gives the same bytes.
+    The same content at the same instant gives the same bytes. A logo that is no picture is left
+    out, and said.
     """
-    data = present(printable, wording(language or printable.language))
-    data |= {"brand": _brand(brand), "fonts": list(_fonts().families)}
-    inputs = {"data": json.dumps(data, ensure_ascii=False)}
-    try:
-        return Rendered(_compile(inputs, at, [_ARCHIVED]))
-    except typst.TypstError as error:
-        if _MISSING_GLYPH not in f"{error.message} {error.diagnostic}":
-            raise
-        remedy = "install the fonts of its script: the extra cjk, or a fontpkg-noto-sans-… package"
-        problem = {"code": "glyph_missing", "detail": error.message, "remedy": remedy}
-        return Rendered(_compile(inputs, at, []), (problem,))
+    data = _data(printable, brand, language)
+    standards = [_ARCHIVED]
+    problems: list[dict[str, str]] = []
+    while True:
+        try:
+            return Rendered(_compile(data, at, standards), tuple(problems))
+        except typst.TypstError as error:
+            said = f"{error.message} {error.diagnostic}"
+            if standards and _MISSING in said:
+                standards = []
+                problems.append(_problem(_GLYPH_MISSING, error.message, _INSTALL))
+            elif data["brand"]["logo"] is not None and any(word in said for word in _UNREADABLE):
+                data["brand"]["logo"] = None
+                problems.append(_problem("logo_unreadable", error.message, _DRAW))
+            else:
+                raise
+
+
+def _problem(code: str, detail: str, remedy: str) -> dict[str, str]:
+    return {"code": code, "detail": detail, "remedy": remedy}
 
 
 def picture(
     printable: Printable, *, brand: Mapping[str, Any], language: str = "", resolution: float = 144
 ) -> list[bytes]:
     """Return the pages of a document as PNG."""
-    data = present(printable, wording(language or printable.language))
-    data |= {"brand": _brand(brand), "fonts": list(_fonts().families)}
-    pages = _compiler().compile(
-        format="png", ppi=resolution, sys_inputs={"data": json.dumps(data, ensure_ascii=False)}
-    )
+    inputs = {"data": json.dumps(_data(printable, brand, language), ensure_ascii=False)}
+    pages = _compiler().compile(format="png", ppi=resolution, sys_inputs=inputs)
     assert pages is not None, "no file was asked for"
     return [pages] if isinstance(pages, bytes) else pages
 
 
-def _compile(inputs: dict[str, str], at: datetime, standards: list[Any]) -> bytes:
+def _data(printable: Printable, brand: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return all that the template shows."""
+    said = present(printable, wording(language or printable.language))
+    return {**said, "brand": _brand(brand), "fonts": list(_fonts().families)}
+
+
+def _compile(data: dict[str, Any], at: datetime, standards: list[Any]) -> bytes:
     made = _compiler().compile(
         format="pdf",
-        sys_inputs=inputs,
+        sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         pdf_standards=standards,
         timestamp=at.astimezone(UTC).replace(microsecond=0),
     )
@@ -158,6 +183,8 @@ def _nowhere() -> Path:
 def _brand(brand: Mapping[str, Any]) -> dict[str, Any]:
     """Read how a book's documents look; what cannot be used is left out."""
     colour = str(brand.get("colour") or "")
+    if _SHORT_COLOUR.fullmatch(colour):
+        colour = "#" + "".join(digit * 2 for digit in colour[1:])
     logo = _logo(str(brand.get("logo") or ""))
     return {
         "colour": colour if _COLOUR.fullmatch(colour) else _USUAL_COLOUR,
@@ -167,9 +194,13 @@ def _brand(brand: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _logo(encoded: str) -> bytes:
+    """Return a picture: PNG, JPEG, or a drawing that refers to nothing outside of itself."""
     try:
         picture = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         return b""
-    is_known = picture.startswith(_PICTURES) and len(picture) <= _LARGEST_LOGO
-    return picture if is_known else b""
+    if len(picture) > _LARGEST_LOGO:
+        return b""
+    is_picture = picture.startswith(_PICTURES)
+    is_drawing = bool(_DRAWING.search(picture)) and not _OUTWARD.search(picture)
+    return picture if is_picture or is_drawing else b""

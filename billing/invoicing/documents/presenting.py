@@ -76,7 +76,7 @@ def _party(party: PrintedParty, words: Wording) -> dict[str, Any]:
 
 
 def _id(kind: str, number: str, words: Wording) -> str:
-    return f"{words['vat_id' if kind.endswith('_vat') else 'tax_id']}: {number}"
+    return f"{words['vat_id' if kind.endswith('vat') else 'tax_id']}: {number}"
 
 
 def _address(address: Address, words: Wording) -> list[str]:

@@ -47,7 +47,7 @@ class PrintedParty:
     def vat_id(self) -> str:
         """Return the number that VAT goes by, if the party has one."""
         return self.tax_id("eu_vat", "gb_vat", "ch_vat", "no_vat", "is_vat", "li_vat") or next(
-            (number for kind, number in self.tax_ids if kind.endswith("_vat")), ""
+            (number for kind, number in self.tax_ids if kind.endswith("vat")), ""
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import itertools
 import re
@@ -117,6 +118,43 @@ def test_a_letter_without_a_font_is_a_box_and_is_said():
 def test_scripts_of_the_extras_are_set():
     many = "株式会社 日本語 中文 한국어 شركة परीक्षण ไทย Ελληνικά Русский"
     assert rendered(samples.document([samples.fee(1, description=many)])).problems == ()
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="9"/>%s</svg>'
+
+
+def test_a_drawing_may_be_the_logo():
+    document = samples.document([samples.fee(1)])
+    brand = {"logo": base64.b64encode(SVG % b"").decode()}
+    drawn = pdf.render(document, brand=brand, at=samples.ISSUED_AT)
+    bare = pdf.render(document, brand={}, at=samples.ISSUED_AT)
+    assert drawn.problems == ()
+    assert drawn.content != bare.content
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b'<image href="http://example.invalid/x.png"/>',
+        b'<image xlink:href="file:///etc/passwd"/>',
+        b"<style>@import 'x.css';</style>",
+        b'<rect fill="url(http://example.invalid/)"/>',
+        b"<script>1</script>",
+    ],
+)
+def test_a_drawing_that_refers_to_elsewhere_is_left_out(inside: bytes):
+    document = samples.document([samples.fee(1)])
+    brand = {"logo": base64.b64encode(SVG % inside).decode()}
+    found = pdf.render(document, brand=brand, at=samples.ISSUED_AT)
+    assert found.content == pdf.render(document, brand={}, at=samples.ISSUED_AT).content
+
+
+@pytest.mark.parametrize("broken", [b"\x89PNG\r\n\x1a\n" + b"x" * 99, b"\xff\xd8\xffno", b"<svg "])
+def test_a_logo_that_is_no_picture_is_left_out_and_said(broken: bytes):
+    brand = {"logo": base64.b64encode(broken).decode()}
+    found = pdf.render(samples.document([samples.fee(1)]), brand=brand, at=samples.ISSUED_AT)
+    assert [problem["code"] for problem in found.problems] == ["logo_unreadable"]
+    assert found.is_archived
 
 
 @pytest.mark.parametrize(
