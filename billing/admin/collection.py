@@ -179,7 +179,8 @@ class _AddressForm(OperationForm):
         super().__init__(*args, **kwargs)
         self.fields.update(_address_fields())
         if self.row is not None:
-            self.initial |= {f"address_{name}": said for name, said in self.row.address.items()}
+            for name, said in self.row.address.items():
+                self.initial[f"address_{name}"] = said
 
 
 def _address(given: dict[str, Any]) -> dict[str, str]:

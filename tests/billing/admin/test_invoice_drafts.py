@@ -135,7 +135,7 @@ def test_how_invoices_are_put_together_is_set(admin_client, shop):
 
     held = CollectionProfile.objects.get()
     assert (held.group_by, held.approval, held.cause) == ("cost_centre", "manual", "user:admin")
-    assert "P14D" in page(admin_client, "collectionprofile", held)
+    assert "P2W" in page(admin_client, "collectionprofile", held)
     path = reverse("admin:billing_collectionprofile_edit", args=[held.pk])
     assert admin_client.get(path).status_code == 200
     admin_client.post(path, given | {"group_by": "none"})
