@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.admin import draft_operations, draft_panels
+from billing.admin import draft_operations, draft_panels, invoice_life
 from billing.admin.documents import downloads
 from billing.models import Invoice
-from ledger.admin.base import BookFilter, Listing
+from ledger.admin.base import BookFilter
 from ledger.admin.display import NOTHING, amount, badge, instant, link
 
 _TONES: Final[Mapping[str, str]] = {
@@ -28,7 +28,7 @@ _TONES: Final[Mapping[str, str]] = {
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(Listing):
+class InvoiceAdmin(invoice_life.BulkActions):
     fields = (
         ("name", "shown_state", "payer_link", "book"),
         ("shown_period", "group_key", "corrects_link", "previous_state"),
@@ -46,15 +46,18 @@ class InvoiceAdmin(Listing):
         "due_date",
     )  # fmt: skip
     list_filter = (BookFilter, "state", "kind")
-    operations = draft_operations.OPERATIONS
+    operations = (*invoice_life.OPERATIONS, *draft_operations.OPERATIONS)
     search_fields = ("number__istartswith", "payer__key__istartswith")
     search_help_text = "Beginning of the number or of the payer's key"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return Invoice.objects.select_related("payer__clock", "asset", "book", "corrects")
+        return Invoice.objects.select_related(
+            "payer__clock", "asset", "book", "corrects", "profile"
+        )
 
     def panels(self, request: HttpRequest, obj: Invoice) -> dict[str, Any]:
-        return draft_panels.panels(request, obj)
+        found = draft_panels.panels(request, obj)
+        return found | {"tables": [*found["tables"], *invoice_life.tables(obj)]}
 
     @admin.display(description="document")
     def name(self, row: Invoice) -> str:

@@ -15,7 +15,10 @@ from typing import Final
 
 from django.db import connection
 
-from ledger.errors import InvalidInputError
+from billing.models import Series
+from ledger import inputs
+from ledger.errors import AlreadyExistsError, InvalidInputError
+from ledger.models import Book
 
 _PLACE: Final = re.compile(r"\{(year|sequence)(?::0(\d))?\}")
 _LONGEST: Final = 60
@@ -65,6 +68,39 @@ def check(pattern: str) -> str:
     return pattern
 
 
+def name(*, book: Book, key: str, pattern: str, on: date) -> Series:
+    """
+    Say how numbers of a series are written, before its first document is issued.
+
+    Raises:
+        InvalidInputError: a malformed key or pattern.
+        AlreadyExistsError: the book has that series.
+    """
+    key, pattern = inputs.slug("key", key, longest=40), check(pattern)
+    year = on.year if "{year" in pattern else 0
+    if Series.objects.filter(book=book, key=key).exists():
+        raise AlreadyExistsError(key=key)
+    with connection.cursor() as cursor:
+        cursor.execute(_NAME, [book.pk, key, year, pattern])
+        return Series.objects.get(pk=cursor.fetchone()[0])
+
+
+def rename(*, series: Series, pattern: str) -> Series:
+    """
+    Have the next numbers of a series written by another pattern.
+
+    Raises:
+        InvalidInputError: a malformed pattern, or one that drops or adds the year.
+    """
+    check(pattern)
+    if bool(series.year) != ("{year" in pattern):
+        remedy = "keep the year" if series.year else "leave the year out"
+        raise InvalidInputError(field="pattern", value=pattern, remedy=f"{remedy}, as it was")
+    series.pattern = pattern
+    series.save(update_fields=["pattern"])
+    return series
+
+
 def patterns(names: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
     """Return by which pattern numbers of each (book, series) are written."""
     wanted = sorted(set(names))
@@ -83,6 +119,10 @@ def take(*, book_id: int, key: str, pattern: str, on: date, how_many: int) -> Ta
     return Taken(series_id, pattern, on.year, first)
 
 
+# What the next number is, the database alone says.
+_NAME: Final = """
+    INSERT INTO billing_series (book_id, key, year, pattern) VALUES (%s, %s, %s, %s) RETURNING id
+"""
 _PATTERNS: Final = """
     SELECT DISTINCT ON (s.book_id, s.key) s.book_id, s.key, s.pattern
     FROM unnest(%s::bigint[], %s::text[]) AS n (book_id, key)

@@ -72,27 +72,25 @@ def composed_draft(
     due = change.printed.due
     taxed = round_half_away(due * Decimal(tax) / 100, 2)
     draft = _header(scene, payer or customer, due, taxed, header)
-    InvoiceLine.objects.create(
-        invoice=draft,
-        position=1,
-        kind="usage",
-        billable=billable,
-        consumer=customer,
-        description="Usage",
-        quantity=change.sums.quantity,
-        amount=due,
-        due=due,
-        exact_due=change.sums.unbilled,
-        before=before.numbers,
-        upto=upto.numbers,
-        product="usage",
-        category="S",
-        jurisdiction="DE",
-        percentage=Decimal(tax),
-        taxable=due,
-        tax=taxed,
-        **(line or {}),
-    )
+    said: dict[str, Any] = {
+        "kind": "usage",
+        "billable": billable,
+        "consumer": customer,
+        "description": "Usage",
+        "quantity": change.sums.quantity,
+        "amount": due,
+        "due": due,
+        "exact_due": change.sums.unbilled,
+        "before": before.numbers,
+        "upto": upto.numbers,
+        "product": "usage",
+        "category": "S",
+        "jurisdiction": "DE",
+        "percentage": Decimal(tax),
+        "taxable": due,
+        "tax": taxed,
+    }
+    InvoiceLine.objects.create(invoice=draft, position=1, **(said | dict(line or {})))
     if Decimal(tax):
         InvoiceTax.objects.create(
             invoice=draft,
