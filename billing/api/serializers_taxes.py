@@ -75,7 +75,7 @@ class TaxRateIn(Body):
     }
 
 
-class EndIn(Body):
+class TaxRateEndIn(Body):
     """From which day on something no longer holds."""
 
     valid_to = serializers.DateField()

@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
         "RechargeRuleState": "wallets.models.topups.RechargeRule.State",
         "SettlementMode": "billing.models.plans.PlanVersion.Settlement",
         "WebhookDeliveryState": "integrations.models.webhooks.WebhookDelivery.State",
+        "TaxIdType": "billing.tax.ids.TYPES",
         "TopUpState": "wallets.models.topups.TopUp.State",
         "VersionStatus": "billing.models.plans.Version.Status",
     },

@@ -20,6 +20,9 @@ MAY_CHANGE = {
     "billing_billingprofile": {"rate_card_id", "settlement", "credit_limit"},
     "billing_unattributedevent": {"posted_at", "event_id"},
     "billing_deadletter": {"times", "status", "resolved_at"},
+    "billing_taxrate": {"valid_to"},
+    "billing_taxid": {"status", "checked_at", "ended_at"},
+    "billing_exemption": {"revoked_at"},
 }
 
 

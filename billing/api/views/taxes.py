@@ -80,14 +80,14 @@ class TaxRateEnd(_Taxes):
         summary="Let a rate hold no longer from a day on",
         tag=_TAG,
         path=["tax_rate"],
-        body=s.EndIn,
+        body=s.TaxRateEndIn,
         answer=s.TaxRateOut,
     )
     @once()
     def post(self, request: Request, tax_rate: str) -> Response:
         rows = TaxRate.objects.filter(book=self.caller.book).select_related("tax_code")
         found = lookups.by_id(rows, tax_rate, "tax_rate")
-        return self.answer(s.TaxRateOut, rates.end(rate=found, **self.body(s.EndIn)))
+        return self.answer(s.TaxRateOut, rates.end(rate=found, **self.body(s.TaxRateEndIn)))
 
 
 class TaxIds(_Taxes):
