@@ -33,6 +33,7 @@ from billing.api.views import (
 urlpatterns = [
     path("", include("billing.api.urls_drafts")),
     path("", include("billing.api.urls_invoices")),
+    path("", include("billing.api.urls_payments")),
     path("", include("billing.api.urls_taxes")),
     path("access/check", access.AccessCheck.as_view()),
     path("entitlements", entitlements.Entitlements.as_view()),

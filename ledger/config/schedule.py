@@ -60,6 +60,14 @@ JOBS: tuple[Job, ...] = (
 # Outbox topic → the function that handles a row of it: called as handler(key=…, payload=…).
 OUTBOX_HANDLERS: dict[str, str] = {"event": "integrations.tasks.tell_event"}
 
+# Operation that may need a second person → the function that reads its arguments.
+APPROVAL_OPERATIONS: dict[str, str] = {
+    "invoice.issue": "billing.approving.issue_of",
+    "credit_note.issue": "billing.approving.credit_of",
+    "write_off": "billing.approving.write_off_of",
+    "payment.refund": "billing.approving.refund_of",
+}
+
 # Who reads again what was refused in the shape of a source, when its dead letter is replayed.
 USAGE_SHAPES: dict[str, str] = {
     "access-log": "integrations.sources.access_logs.again",

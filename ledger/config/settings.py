@@ -175,8 +175,8 @@ CUSTOMER_MOVED = ["billing.budgets.moving.take_along"]
 
 # --- Credit that is bought -------------------------------------------------------------
 METERBOOK_TOPUP_DAYS = env.whole("METERBOOK_TOPUP_DAYS", 14, least=1)  # to be paid in
-# What changes more credit than this at once needs a second person, by asset; without: nothing does.
 METERBOOK_BURN_PAID_FIRST = frozenset(env.names("METERBOOK_BURN_PAID_FIRST"))
+# What moves more than this at once needs a second person, by asset; without: nothing does.
 METERBOOK_APPROVAL_ABOVE = env.amounts("METERBOOK_APPROVAL_ABOVE")
 # Differences of payments that are rounding: EUR=0.05,USD=0.05.
 METERBOOK_PAYMENT_TOLERANCE = env.amounts("METERBOOK_PAYMENT_TOLERANCE")
@@ -272,6 +272,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 JOBS = schedule.JOBS
 OUTBOX_HANDLERS = schedule.OUTBOX_HANDLERS
+APPROVAL_OPERATIONS = schedule.APPROVAL_OPERATIONS
 USAGE_SHAPES = schedule.USAGE_SHAPES
 OUTBOX_LEASE_SECONDS = env.whole("METERBOOK_OUTBOX_LEASE_SECONDS", 300, least=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from rest_framework import serializers
 
 from ledger.api.fields import Amount, Id, Instant, PageQuery
@@ -17,7 +18,9 @@ class CreditApprovalOut(serializers.Serializer[Any]):
     """A change of credit that is so large that somebody else has to approve it."""
 
     id = Id()
-    operation = serializers.ChoiceField([(name, name) for name in OPERATIONS])
+    operation = serializers.ChoiceField(
+        [(name, name) for name in (*OPERATIONS, *settings.APPROVAL_OPERATIONS)]
+    )
     arguments = serializers.DictField(help_text="What is to be done: rows by id, amounts as text.")
     asset = serializers.CharField(source="asset.code")
     amount = Amount()

@@ -1,10 +1,13 @@
-"""Changes of credit as data: what may need a second person, and how it is done."""
+"""Changes as data: what may need a second person, and how it is done."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from ledger import clocks, inputs
 from ledger.errors import InvalidInputError, NotFoundError
@@ -172,7 +175,8 @@ def _refund(book: Book, arguments: Arguments, at: datetime) -> Order:
     return Order(top_up.wallet.customer, top_up.currency, top_up.price, run)
 
 
-OPERATIONS: Final[Mapping[str, Callable[[Book, Arguments, datetime], Order]]] = {
+Reading = Callable[[Book, Arguments, datetime], Order]
+OPERATIONS: Final[Mapping[str, Reading]] = {
     "grant": _grant,
     "schedule": _schedule,
     "adjust": _adjust,
@@ -189,11 +193,16 @@ def read(book: Book, operation: str, arguments: Arguments, at: datetime) -> Orde
     """
     Read what is to be done, as it would be done at ``at``.
 
+    Packages above name theirs in the setting ``APPROVAL_OPERATIONS``.
+
     Raises:
         InvalidInputError: an unknown operation, or arguments that cannot be read.
         NotFoundError: the book has nothing of that id.
     """
-    return OPERATIONS[inputs.choice("operation", operation, OPERATIONS)](book, arguments, at)
+    known: dict[str, str] = settings.APPROVAL_OPERATIONS
+    name = inputs.choice("operation", operation, [*OPERATIONS, *known])
+    reading: Reading = OPERATIONS[name] if name in OPERATIONS else import_string(known[name])
+    return reading(book, arguments, at)
 
 
 def said(act: Act) -> str:

@@ -1,0 +1,147 @@
+"""
+What about documents and money may need a second person: read from plain values, then done.
+
+The setting ``APPROVAL_OPERATIONS`` names these; ``wallets.approvals`` keeps what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from billing import payments
+from billing.invoicing import credit_notes, lifecycle
+from billing.invoicing.credit_notes import Amount, Full, Lines, What
+from billing.models import Invoice, Unapplied
+from ledger.errors import InvalidInputError, NotFoundError
+from ledger.models import Book
+from ledger.money import total
+from wallets.approvals.reading import Act, Arguments, Order, amount_of, number, wallet_of
+
+_WHATS: Final = ("full", "lines", "amount")
+
+
+def issue_of(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Read an invoice that is to be issued."""
+    invoice = invoice_of(book, arguments)
+
+    def run(act: Act) -> str:
+        issued = lifecycle.issue(invoice=invoice, by=said(act), at=act.at)
+        return f"invoice {issued.number}"
+
+    return Order(invoice.payer, invoice.asset, invoice.due, run)
+
+
+def credit_of(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Read a credit note: invoice, what, disposition, and perhaps reason_code and wallet."""
+    invoice, what = invoice_of(book, arguments), what_of(arguments)
+    given = credit_notes.preview(invoice=invoice, what=what)
+    wallet = wallet_of(book, arguments, "wallet") if arguments.get("wallet") else None
+
+    def run(act: Act) -> str:
+        note = credit_notes.credit(
+            invoice=invoice,
+            what=what,
+            disposition=str(arguments.get("disposition", "")),
+            reason=act.reason,
+            reason_code=str(arguments.get("reason_code", "")),
+            wallet=wallet,
+            by=act.cause,
+            key=act.key,
+            at=act.at,
+        )
+        return f"credit note {note.number}"
+
+    amount = total([*(one.taxable for one in given), *(one.tax for one in given)])
+    return Order(invoice.payer, invoice.asset, amount, run)
+
+
+def write_off_of(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Read a write-off: invoice, and perhaps amount and relieves_tax."""
+    invoice = invoice_of(book, arguments)
+    amount = amount_of(arguments) if arguments.get("amount") else None
+
+    def run(act: Act) -> str:
+        payments.write_off(
+            invoice=invoice,
+            amount=amount,
+            reason=act.reason,
+            by=act.cause,
+            key=act.key,
+            at=act.at,
+            relieves_tax=bool(arguments.get("relieves_tax", True)),
+        )
+        return f"write-off of {invoice.number}"
+
+    return Order(invoice.payer, invoice.asset, invoice.open if amount is None else amount, run)
+
+
+def refund_of(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Read a refund of unapplied money: source, and perhaps amount and rail."""
+    found = Unapplied.objects.select_related("payer__clock", "payer__book", "asset")
+    source = found.filter(book=book, pk=number(arguments, "source")).first()
+    if source is None:
+        raise NotFoundError(source=arguments["source"])
+    money, amount = source, amount_of(arguments) if arguments.get("amount") else None
+
+    def run(act: Act) -> str:
+        refund = payments.refund(
+            source=money,
+            amount=amount,
+            reason=act.reason,
+            by=act.cause,
+            key=act.key,
+            at=act.at,
+            rail=str(arguments.get("rail", "")),
+        )
+        return f"refund {refund.key}"
+
+    return Order(
+        money.payer, money.asset, payments.left_of(money) if amount is None else amount, run
+    )
+
+
+def invoice_of(book: Book, arguments: Arguments) -> Invoice:
+    """Return the document that is named by its id."""
+    found = Invoice.objects.select_related("payer__clock", "asset", "book", "profile")
+    invoice = found.filter(book=book, pk=number(arguments, "invoice")).first()
+    if invoice is None:
+        raise NotFoundError(invoice=arguments["invoice"])
+    return invoice
+
+
+def what_of(arguments: Arguments) -> What:
+    """
+    Read what is credited: ``what`` full, lines (``lines``: amounts by id) or ``amount``.
+
+    Raises:
+        InvalidInputError: none of them, or amounts that cannot be read.
+    """
+    match arguments.get("what"):
+        case "full":
+            return Full()
+        case "amount":
+            return Amount(amount_of(arguments))
+        case "lines":
+            return Lines(_amounts(arguments.get("lines")))
+    remedy = f"use one of {', '.join(_WHATS)}"
+    raise InvalidInputError(field="what", value=arguments.get("what"), remedy=remedy)
+
+
+def _amounts(given: Any) -> dict[int, Decimal | None]:
+    if not isinstance(given, Mapping) or not given:
+        remedy = "name lines by their ids, with an amount or null for all"
+        raise InvalidInputError(field="lines", value=given, remedy=remedy)
+    return {
+        number({"line": key}, "line"): None
+        if amount is None
+        else amount_of({"lines": amount}, "lines")
+        for key, amount in given.items()
+    }
+
+
+def said(act: Act) -> str:
+    """Return who did it and why, in one line."""
+    return f"{act.cause}: {act.reason}" if act.reason else act.cause
