@@ -135,7 +135,7 @@ class PaymentOut(serializers.Serializer[Any]):
     }
 
 
-class PaymentIn(Body):
+class RecordedPaymentIn(Body):
     """Money that has come; told again under the same key, or the rail's own name, it is one."""
 
     payer = serializers.CharField(max_length=210)
@@ -192,7 +192,7 @@ class MatchIn(Body):
     }
 
 
-class ShareOut(serializers.Serializer[Any]):
+class PaymentShareOut(serializers.Serializer[Any]):
     """How much of it a document gets."""
 
     invoice_id = Id()
@@ -207,12 +207,12 @@ class ProposalOut(serializers.Serializer[Any]):
     why = serializers.ChoiceField(
         [(why, why) for why in ("reference", "amount", "everything", "oldest")]
     )
-    shares = ShareOut(many=True)
+    shares = PaymentShareOut(many=True)
 
-    example: ClassVar[dict[str, Any]] = {"why": "reference", "shares": [ShareOut.example]}
+    example: ClassVar[dict[str, Any]] = {"why": "reference", "shares": [PaymentShareOut.example]}
 
 
-class ShareIn(Body):
+class PaymentShareIn(Body):
     """How much a document is to get."""
 
     invoice = serializers.CharField(max_length=120)
@@ -224,9 +224,9 @@ class ShareIn(Body):
 class AllocateIn(Body):
     """What money, or a credit note, is for; the oldest due first unless documents are named."""
 
-    allocations = ShareIn(many=True, required=False, max_length=MOST)  # type: ignore[call-arg]
+    allocations = PaymentShareIn(many=True, required=False, max_length=MOST)  # type: ignore[call-arg]
 
-    example: ClassVar[dict[str, Any]] = {"allocations": [ShareIn.example]}
+    example: ClassVar[dict[str, Any]] = {"allocations": [PaymentShareIn.example]}
 
 
 class MoneyReasonIn(Body):
@@ -518,7 +518,7 @@ class AgeingOut(serializers.Serializer[Any]):
     }
 
 
-class StatementQuery(Query):
+class AccountStatementQuery(Query):
     """Of which currency, from when until when."""
 
     currency = serializers.CharField(max_length=100)
@@ -527,7 +527,7 @@ class StatementQuery(Query):
     format = serializers.ChoiceField([("json", "json"), ("csv", "csv")], required=False)
 
 
-class StatementLineOut(serializers.Serializer[Any]):
+class AccountStatementLineOut(serializers.Serializer[Any]):
     """One movement: above zero is owed more, below less."""
 
     at = Instant()
@@ -549,7 +549,7 @@ class StatementLineOut(serializers.Serializer[Any]):
     }
 
 
-class StatementOut(serializers.Serializer[Any]):
+class AccountStatementOut(serializers.Serializer[Any]):
     """A payer's statement of account; balances are what is owed less unapplied cash."""
 
     payer_id = Id(source="payer.pk")
@@ -559,7 +559,7 @@ class StatementOut(serializers.Serializer[Any]):
     ends_at = Instant()
     opening = Amount()
     closing = Amount()
-    lines = StatementLineOut(many=True)
+    lines = AccountStatementLineOut(many=True)
 
     example: ClassVar[dict[str, Any]] = {
         "payer_id": "12",
@@ -569,5 +569,5 @@ class StatementOut(serializers.Serializer[Any]):
         "ends_at": "2026-04-01T00:00:00Z",
         "opening": "119",
         "closing": "-11",
-        "lines": [StatementLineOut.example],
+        "lines": [AccountStatementLineOut.example],
     }

@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "AllocationKind": "billing.models.payments.Allocation.Kind",
         "AlertKind": "wallets.models.alerts.Alert.Kind",
         "AssetKind": "ledger.models.books.Asset.Kind",
         "CustomerKind": "ledger.models.customers.Customer.Kind",
@@ -236,6 +237,10 @@ SPECTACULAR_SETTINGS = {
         "InvoiceLineKind": "billing.models.invoices.InvoiceLine.Kind",
         "InvoiceRunState": "billing.models.invoices.Run.State",
         "InvoiceState": "billing.models.invoices.Invoice.State",
+        "DisputeState": "billing.models.payments.Dispute.State",
+        "DunningActKind": "billing.models.dunning.DunningAct.Act",
+        "PaymentMethod": "billing.models.payments.Payment.Method",
+        "RefundState": "billing.models.payments.Refund.State",
         "PaymentTerm": "billing.models.plans.PlanRateCard.Term",
         "RechargeRuleState": "wallets.models.topups.RechargeRule.State",
         "SettlementMode": "billing.models.plans.PlanVersion.Settlement",

@@ -78,11 +78,14 @@ class CustomerStatement(MoneyResource):
         description="As JSON, or as CSV by `format=csv` or `Accept: text/csv`.",
         tag=TAG,
         path=["customer"],
-        query=s.StatementQuery,
-        answer={(200, "application/json"): s.StatementOut, (200, "text/csv"): OpenApiTypes.STR},
+        query=s.AccountStatementQuery,
+        answer={
+            (200, "application/json"): s.AccountStatementOut,
+            (200, "text/csv"): OpenApiTypes.STR,
+        },
     )
     def get(self, request: Request, customer: str) -> Response:
-        asked = self.asked(s.StatementQuery)
+        asked = self.asked(s.AccountStatementQuery)
         payer, _ = self.payer(customer)
         made: Statement = statement(
             payer=payer,
@@ -92,7 +95,7 @@ class CustomerStatement(MoneyResource):
         )
         if request.accepted_renderer.format == StatementCsv.format:
             return Response(write_csv(made))
-        return self.answer(s.StatementOut, made)
+        return self.answer(s.AccountStatementOut, made)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Let ``format`` decide before Accept does."""

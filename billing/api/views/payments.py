@@ -80,13 +80,13 @@ class Payments(MoneyResource):
         " the oldest due; what is left stays unapplied. The same key, or the rail's own name of"
         " it, again returns the first.",
         tag=TAG,
-        body=s.PaymentIn,
+        body=s.RecordedPaymentIn,
         answer=s.PaymentOut,
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request) -> Response:
-        wanted = self.body(s.PaymentIn)
+        wanted = self.body(s.RecordedPaymentIn)
         payer, at = self.payer(wanted.pop("payer"))
         asset = lookups.asset(wanted.pop("currency"))
         wanted.setdefault("received_at", at)

@@ -107,7 +107,7 @@ def test_every_write_takes_an_idempotency_key_but_a_few(document):
     writing |= {"take-openmeter-events"}
     asking = {"ask-as-opa", "ask-as-opa-by-path", "query-entitlement-access"}
     asking |= {"preview-price", "simulate-usage", "query-feature-cost"}
-    asking |= {"preview-tax-decision"}
+    asking |= {"preview-tax-decision", "preview-payment-matches"}
     assert without == writing | asking
 
 
