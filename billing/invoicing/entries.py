@@ -9,7 +9,7 @@ credit note moves the same the other way round.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -19,10 +19,12 @@ from django.db import connection
 from billing.invoicing import labels
 from billing.invoicing.errors import InvoiceDiffersError
 from billing.models import Invoice
-from ledger import arrays
+from ledger import arrays, bulk
 from ledger.chart import Spec
 from ledger.money import ZERO, add, subtract, text, total
+from wallets import watches
 
+OVERDRAFT: Final = "overdraft"
 MANUAL: Final = "manual"  # names the account of discounts given by hand
 _LONGEST: Final = 200  # of the name of an account
 
@@ -68,7 +70,7 @@ class Flows:
         """Add what some lines move."""
         receivable = self.receivable
         self._move(receivable, self._of(part.consumer_id, "unbilled"), part.exact_due)
-        self._move(receivable, self._of(part.consumer_id, "overdraft"), part.exact_overdraft)
+        self._move(receivable, self._of(part.consumer_id, OVERDRAFT), part.exact_overdraft)
         exact = add(part.exact_due, part.exact_overdraft)
         self._move(receivable, self._house("rounding"), subtract(part.sourced, exact))
         by_hand = subtract(part.due, part.sourced)
@@ -87,6 +89,17 @@ class Flows:
                 debit, credit = credit, debit  # noqa: PLW2901 - mirrored
             found.append((debit, credit, amount.copy_abs()))
         return found
+
+    @property
+    def specs(self) -> set[Spec]:
+        """Name the accounts that it moves."""
+        return {spec for debit, credit, _ in self.moves() for spec in (debit, credit)}
+
+    def posted_on(self, accounts: Mapping[Spec, int]) -> list[tuple[int, int, Decimal]]:
+        """Return what moves by the numbers of the accounts."""
+        return [
+            (accounts[debit], accounts[credit], amount) for debit, credit, amount in self.moves()
+        ]
 
     def owed(self) -> Decimal:
         """Return what the payer owes by it (of a credit note: is owed)."""
@@ -133,6 +146,31 @@ def of(invoices: Iterable[Any]) -> dict[int, Flows]:
         if (owed := flows[one.id].owed()) != one.due:
             raise InvoiceDiffersError(document=one.id, due=text(one.due), posted=text(owed))
     return flows
+
+
+def covered_since(flows: Mapping[int, Flows], accounts: Mapping[Spec, int]) -> set[int]:
+    """
+    Return the documents for an overdraft that credit has covered since they were drafted.
+
+    Locks all the accounts in their order, if there is an overdraft among them.
+    """
+    taken: dict[int, Decimal] = defaultdict(Decimal)
+    who: dict[int, set[int]] = defaultdict(set)
+    for number, flow in flows.items():
+        for _, credit, amount in flow.moves():
+            if credit.purpose == OVERDRAFT:
+                taken[accounts[credit]] = add(taken[accounts[credit]], amount)
+                who[accounts[credit]].add(number)
+    if not taken:
+        return set()
+    funds = bulk.lock(number for spec, number in accounts.items() if spec.customer_id is not None)
+    owed = {number: subtract(funds[number].debits, funds[number].credits) for number in taken}
+    return {one for number in taken if owed[number] < taken[number] for one in who[number]}
+
+
+def watch(accounts: Mapping[Spec, int]) -> None:
+    """Have wallets looked at again whose customers' overdrafts are billed; after all balances."""
+    watches.touch([number for spec, number in accounts.items() if spec.purpose == OVERDRAFT])
 
 
 def _parts(invoice_ids: Sequence[int]) -> list[Part]:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,6 @@ from ledger import arrays, bulk, chart, durations
 from ledger.errors import InvalidInputError
 from ledger.integrity import refusals
 from ledger.moves import Move, Posting
-from wallets import watches
 
 KIND: Final = "invoice"  # of transactions
 _STALE: Final = {
@@ -72,10 +72,18 @@ def issue(
             ready = [one for one in locked if _may_be_issued(one)]
             result.skipped = sorted(set(invoice_ids) - {one.pk for one in ready})
             chains, result.stale = chaining.lock([one.pk for one in ready])
+            flows = entries.of([one for one in ready if one.pk not in result.stale])
+            accounts = chart.accounts({s for one in flows.values() for s in one.specs}, at=at)
+            if covered := entries.covered_since(flows, accounts):
+                flows = {number: one for number, one in flows.items() if number not in covered}
+                chains, more = chaining.lock(list(flows))
+                result.stale = sorted({*result.stale, *covered, *more})
             _mark_stale([one for one in ready if one.pk in result.stale], at=at, by=by)
             ready = [one for one in ready if one.pk not in result.stale]
             if ready:
-                _issue(ready, chains, result, at=at, by=by, issue_date=issue_date)
+                moved = {one.pk: flows[one.pk].posted_on(accounts) for one in ready}
+                _issue(ready, chains, moved, result, at=at, by=by, issue_date=issue_date)
+                entries.watch(accounts)
     except IntegrityError as error:
         raise _differs(error) from error
     return result
@@ -124,6 +132,7 @@ def _mark_stale(stale: Sequence[Invoice], *, at: datetime, by: str) -> None:
 def _issue(
     invoices: Sequence[Any],
     chains: Sequence[Chain],
+    moved: Mapping[int, Sequence[tuple[int, int, Decimal]]],
     result: Issued,
     *,
     at: datetime,
@@ -131,7 +140,7 @@ def _issue(
     issue_date: date | None,
 ) -> None:
     dates = {one.pk: _date(one, at, issue_date) for one in invoices}
-    posted = _post(invoices, dates, at=at, by=by)
+    posted = _post(invoices, moved, dates, at=at, by=by)
     chaining.bill(chains)
     before = {one.pk: one.state for one in invoices}
     for one in invoices:
@@ -157,35 +166,31 @@ def _effective(invoice: Invoice, on: date, at: datetime) -> datetime:
 
 
 def _post(
-    invoices: Sequence[Any], dates: Mapping[int, date], *, at: datetime, by: str
+    invoices: Sequence[Any],
+    moved: Mapping[int, Sequence[tuple[int, int, Decimal]]],
+    dates: Mapping[int, date],
+    *,
+    at: datetime,
+    by: str,
 ) -> dict[int, int]:
     """Post what moves, a transaction for each document, and return them by document."""
-    flows = entries.of(invoices)
-    moved = {number: moves for number, one in flows.items() if (moves := one.moves())}
-    specs = {spec for moves in moved.values() for move in moves for spec in move[:2]}
-    accounts = chart.accounts(specs, at=at)
+    with_moves = [one for one in invoices if moved[one.pk]]
     postings = [
         Posting(
             book_id=one.book_id,
             kind=KIND,
             key=f"invoice:{one.pk}",
             effective_at=_effective(one, dates[one.pk], at),
-            moves=[
-                Move(accounts[debit], accounts[credit], amount, None, one.pk)
-                for debit, credit, amount in moved[one.pk]
-            ],
+            moves=[Move(*move, None, one.pk) for move in moved[one.pk]],
             cause=by,
             evidence=bytes(one.digest_now),
         )
-        for one in invoices
-        if one.pk in moved
+        for one in with_moves
     ]
     if not postings:
         return {}
     posted = bulk.post(postings=postings)
-    watches.touch([number for spec, number in accounts.items() if spec.purpose == "overdraft"])
-    with_moves = [one.pk for one in invoices if one.pk in moved]
-    return {pk: done.transaction_id for pk, done in zip(with_moves, posted, strict=True)}
+    return {one.pk: done.transaction_id for one, done in zip(with_moves, posted, strict=True)}
 
 
 def _fill(invoice: Any, on: date, posted: int | None, *, at: datetime, by: str) -> None:

@@ -19,10 +19,23 @@ from tests.billing.invoicing.documents import (
     composed_draft,
     issued_invoice,
     selling,
+    used,
 )
 from tests.billing.scene import entries
 
 pytestmark = pytest.mark.django_db
+
+OVERDRAWN = {
+    "kind": "overdraft",
+    "billable": None,
+    "before": None,
+    "upto": None,
+    "amount": 5,
+    "due": 5,
+    "taxable": 5,
+    "exact_due": 0,
+    "exact_overdraft": 5,
+}
 
 
 @pytest.fixture
@@ -270,3 +283,34 @@ def test_python_and_the_database_know_the_same_transitions():
             cursor.execute("SELECT billing_may_become(%s, %s)", [was, becomes])
             allowed = was == becomes or becomes in states.TRANSITIONS[was]
             assert cursor.fetchone()[0] == allowed, (was, becomes)
+
+
+@pytest.fixture
+def overdrawn(scene):
+    """Return a draft for five dollars that the customer used beyond its credit."""
+    scene.limit(0)
+    used(scene, 5)
+    draft = composed_draft(scene, 0, line=OVERDRAWN)
+    Invoice.objects.filter(pk=draft.pk).update(subtotal=5, taxable=5, total=5, due=5)
+    assert scene.overdraft == 5
+    return draft
+
+
+def test_an_overdraft_is_billed_to_who_used_it(scene, overdrawn):
+    assert issue(overdrawn).numbers
+
+    assert scene.overdraft == 0
+    assert scene.holds("receivable") == 5
+
+
+def test_an_overdraft_that_credit_has_covered_since_is_not_billed(scene, overdrawn):
+    scene.grant(3, at=DRAFTED)
+    other = composed_draft(
+        scene, 0, group_key="other", customer=factories.customer(book=scene.book)
+    )
+
+    result = issue(overdrawn, other)
+
+    assert (list(result.numbers), result.stale) == ([other.pk], [overdrawn.pk])
+    assert scene.overdraft == 2
+    assert scene.holds("receivable") == 0
