@@ -52,12 +52,12 @@ def test_what_is_ticked_is_approved_issued_or_discarded(admin_client, shop):
     number = shop.only.pk
 
     for deed, state in (("approve", "approved"), ("issue", "issued")):
-        answer = admin_client.post(reverse(LIST), {"deed": deed, "document": [number]}, follow=True)
+        answer = admin_client.post(reverse(LIST), {deed: "yes", "document": [number]}, follow=True)
         assert answer.status_code == 200
         assert Invoice.objects.get(pk=number).state == state
 
     refused = admin_client.post(
-        reverse(LIST), {"deed": "discard", "document": [number]}, follow=True
+        reverse(LIST), {"discard": "yes", "document": [number]}, follow=True
     )
     assert "it is issued" in refused.content.decode()
 
@@ -174,6 +174,6 @@ def test_only_who_may_approves(client, django_user_model, shop):
     client.force_login(reader)
 
     assert "Approve" not in client.get(reverse(LIST)).content.decode()
-    asked = client.post(reverse(LIST), {"deed": "approve", "document": [shop.only.pk]})
+    asked = client.post(reverse(LIST), {"approve": "yes", "document": [shop.only.pk]})
     assert asked.status_code == 403
     assert on("2024-03-01") == shop.only.until
