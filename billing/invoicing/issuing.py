@@ -24,7 +24,7 @@ from django.db.models.expressions import RawSQL
 from billing.invoicing import chaining, entries, numbering, states, telling
 from billing.invoicing.chaining import Chain
 from billing.invoicing.contents import DIGEST
-from billing.invoicing.errors import InvoiceDiffersError
+from billing.invoicing.errors import InvoiceDiffersError, NothingToCreditError
 from billing.models import Invoice
 from ledger import arrays, bulk, chart, durations
 from ledger.errors import InvalidInputError
@@ -62,6 +62,7 @@ def issue(
     Raises:
         InvalidInputError: the date lies ahead.
         InvoiceDiffersError: lines, taxes and posting of a document differ.
+        NothingToCreditError: a credit note gives back more than others have left of a document.
         InsufficientBalanceError: a credit note takes back more than the customer may owe.
         TransientError: nothing was done; the same call may be made again.
     """
@@ -92,14 +93,22 @@ def issue(
 def _differs(error: IntegrityError) -> Exception:
     """Return the database's refusal of a document's figures in the words of the domain."""
     name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+    said = str(error).split("\n", maxsplit=1)[0]
     if name in {"billing_invoice_adds_up", "billing_invoice_totals", "billing_invoice_open"}:
-        return InvoiceDiffersError(database=str(error).split("\n", maxsplit=1)[0])
+        return InvoiceDiffersError(database=said)
+    if name == "billing_invoice_credited":
+        return NothingToCreditError(database=said, remedy="draft it again: it gives back the rest")
     return error
 
 
 def _lock(invoice_ids: Sequence[int]) -> list[Invoice]:
-    """Lock documents, and those they correct, by id; return them in the order of their numbers."""
+    """
+    Lock payers, documents, and those they correct, by id.
+
+    Returns the documents in the order of their numbers.
+    """
     with connection.cursor() as cursor:
+        cursor.execute(_LOCK_PAYERS, [arrays.whole(invoice_ids)])
         cursor.execute(_LOCK, {"ids": arrays.whole(invoice_ids)})
     rows = Invoice.objects.filter(pk__in=invoice_ids).annotate(
         digest_now=RawSQL(_DIGEST_OF, [])  # noqa: S611 - a constant
