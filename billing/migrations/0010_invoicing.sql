@@ -74,6 +74,17 @@ END $$;
 CREATE TRIGGER guard BEFORE UPDATE ON billing_invoice FOR EACH ROW EXECUTE FUNCTION billing_guard_invoice();
 ALTER TABLE billing_invoice ENABLE ALWAYS TRIGGER guard;
 REVOKE DELETE, TRUNCATE ON billing_invoice FROM meterbook_app;
+-- It begins as a draft: what it becomes is checked on the way.
+CREATE FUNCTION billing_refuse_begun() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a document begins as a draft, without number and with nothing settled'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'billing_invoice_begins';
+END $$;
+CREATE TRIGGER begins BEFORE INSERT ON billing_invoice FOR EACH ROW
+    WHEN (NEW.state <> 'draft' OR NEW.number <> '' OR NEW.sequence IS NOT NULL
+          OR NEW.paid <> 0 OR NEW.credited <> 0 OR NEW.written_off <> 0 OR NEW.refunded <> 0)
+    EXECUTE FUNCTION billing_refuse_begun();
+ALTER TABLE billing_invoice ENABLE ALWAYS TRIGGER begins;
 
 -- Lines and taxes belong to drafts; from then on they stand.
 CREATE FUNCTION billing_guard_lines() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -99,6 +110,15 @@ CREATE TRIGGER guard_updated AFTER UPDATE ON billing_invoicetax REFERENCING OLD 
     FOR EACH STATEMENT EXECUTE FUNCTION billing_guard_lines();
 CREATE TRIGGER guard_deleted AFTER DELETE ON billing_invoicetax REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION billing_guard_lines();
+CREATE FUNCTION billing_refuse_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a line or tax of document % stays with it', OLD.invoice_id
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'billing_invoice_lines_stay';
+END $$;
+CREATE TRIGGER stays BEFORE UPDATE ON billing_invoiceline FOR EACH ROW
+    WHEN (NEW.invoice_id <> OLD.invoice_id) EXECUTE FUNCTION billing_refuse_moved();
+CREATE TRIGGER stays BEFORE UPDATE ON billing_invoicetax FOR EACH ROW
+    WHEN (NEW.invoice_id <> OLD.invoice_id) EXECUTE FUNCTION billing_refuse_moved();
 REVOKE TRUNCATE ON billing_invoiceline, billing_invoicetax FROM meterbook_app;
 
 -- Lines + tax = total = what is posted: an invoice whose figures differ cannot be issued. Numbers follow
@@ -165,6 +185,6 @@ ALTER TABLE billing_series ALTER COLUMN next SET DEFAULT 1;
 
 REVOKE UPDATE, DELETE, TRUNCATE ON billing_collectionprofile FROM meterbook_app;
 GRANT UPDATE (effective_to) ON billing_collectionprofile TO meterbook_app;
-REVOKE DELETE, TRUNCATE ON billing_party, billing_supplier, billing_run FROM meterbook_app;
+REVOKE DELETE, TRUNCATE ON billing_party, billing_supplier, billing_run, billing_runpart FROM meterbook_app;
 CALL ledger_make_append_only('billing_invoiceedit');
 CALL ledger_make_append_only('billing_invoiceevent');
