@@ -76,10 +76,10 @@ def compose(case: Case) -> Composed:
         change = reached.since(source.before)
         if _is_quiet(source, change):
             found.quiet.append(source)
-        elif _comes_back(source, change, case.profile):
-            stuck += _give_back(case, drafts, source, reached, change)
+        elif _comes_back(source, change, case):
+            stuck += _give_back(case, drafts, source, change)
         else:
-            _invoice(case, drafts, source, reached)
+            stuck += _invoice(case, drafts, source, reached)
     for place in case.edits.keys() - drafts.keys():
         drafts[place] = _draft(case, place)
     for place in sorted(drafts, key=_place_order):
@@ -110,8 +110,15 @@ def _is_quiet(source: Source, change: Billed) -> bool:
     return not any(change.sums) and not any(change.printed)
 
 
-def _comes_back(source: Source, change: Billed, profile: Profile) -> bool:
-    """Say whether a source fell below what issued documents say of it."""
+def _comes_back(source: Source, change: Billed, case: Case) -> bool:
+    """
+    Say whether a source fell below what issued documents say of it, and notes give that back.
+
+    What another payer was billed for is given back to that one in any case.
+    """
+    profile = case.profile
+    if any(one.payer_id != case.payer_id for one in _billed(source)):
+        profile = replace(profile, corrections="credit_note")
     if source.before == NOTHING_BILLED or profile.corrections == "next_invoice":
         return False
     if _is_given_away(source):
@@ -128,32 +135,59 @@ def _is_given_away(source: Source) -> bool:
     return said.amount <= ZERO and said.due <= ZERO
 
 
-def _invoice(case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed) -> None:
+def _invoice(
+    case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed
+) -> list[Problem]:
     consumer = case.consumers[source.consumer_id]
     group_key = grouping.key_of(case.profile, consumer, source)
     place = Place(case.payer_id, case.currency.asset_id, group_key, INVOICE, None)
     if _is_deferred(case, place, source):
-        return
+        return []
     made = lines.line(
         source, reached, consumer=consumer, exponent=case.currency.exponent, zone=case.zone
     )
     if source.kind == REBATE and made.amount < ZERO:
         _add(case, drafts, place._replace(kind=CREDIT_NOTE), lines.turned(made))
-        return
+        return []
     if made.amount < ZERO and source.before != NOTHING_BILLED and not _is_given_away(source):
-        made.kind = ADJUSTMENT
-        made.description = lines.correction_of(source, case.zone)
-        made.corrects_line_id = next(
-            (one.line_id for one in source.earlier if one.kind in _GIVING), None
-        )
+        return _adjust(case, drafts, place, source, reached)
     _add(case, drafts, place, made)
+    return []
+
+
+def _adjust(
+    case: Case, drafts: dict[Place, Draft], place: Place, source: Source, reached: Billed
+) -> list[Problem]:
+    """Take what fell off the next invoice, a line for each that billed it."""
+    parts, missing = _shared(source, reached.since(source.before))
+    was = source.before
+    for earlier, part in parts:
+        made, was = _corrected(case, source, was, part, is_whole=len(parts) == 1 and not missing)
+        made.kind, made.corrects_line_id = ADJUSTMENT, earlier.line_id
+        made.description = lines.correction_of(source, case.zone)
+        _add(case, drafts, place, made)
+    return _not_given_back(source, missing)
+
+
+def _corrected(
+    case: Case, source: Source, was: Billed, part: Billed, *, is_whole: bool
+) -> tuple[DraftLine, Billed]:
+    """Return the line for a part of what fell, and what is billed with it."""
+    becomes = was.plus(part)
+    made = lines.line(
+        replace(source, before=was, rated=source.rated if is_whole else None),
+        becomes,
+        consumer=case.consumers[source.consumer_id],
+        exponent=case.currency.exponent,
+        zone=case.zone,
+    )
+    return made, becomes
 
 
 def _give_back(
-    case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed, change: Billed
+    case: Case, drafts: dict[Place, Draft], source: Source, change: Billed
 ) -> list[Problem]:
     """Add what fell to credit notes against the documents that billed it, the last first."""
-    consumer = case.consumers[source.consumer_id]
     parts, missing = _shared(source, change)
     was = source.before
     for earlier, part in parts:
@@ -166,17 +200,12 @@ def _give_back(
         )
         if _is_deferred(case, place, source):
             continue
-        becomes = was.plus(part)
-        is_whole = len(parts) == 1 and not missing
-        made = lines.line(
-            replace(source, before=was, rated=source.rated if is_whole else None),
-            becomes,
-            consumer=consumer,
-            exponent=case.currency.exponent,
-            zone=case.zone,
-        )
+        made, was = _corrected(case, source, was, part, is_whole=len(parts) == 1 and not missing)
         _add(case, drafts, place, lines.as_correction(made, source, earlier, case.zone))
-        was = becomes
+    return _not_given_back(source, missing)
+
+
+def _not_given_back(source: Source, missing: Decimal) -> list[Problem]:
     if not missing:
         return []
     return [
@@ -190,9 +219,14 @@ def _give_back(
     ]
 
 
+def _billed(source: Source) -> list[Earlier]:
+    """Return the lines that billed a source, the last first."""
+    return [one for one in source.earlier if one.kind in _GIVING and one.due >= ZERO]
+
+
 def _shared(source: Source, change: Billed) -> tuple[list[tuple[Earlier, Billed]], Decimal]:
     """Share what fell among the lines that billed it; the last one bears all but what is due."""
-    billed = [one for one in source.earlier if one.kind in _GIVING]
+    billed = _billed(source)
     rest = negate(change.printed.due)
     if rest <= ZERO:
         return [(one, change) for one in billed[:1]], ZERO

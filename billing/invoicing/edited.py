@@ -8,7 +8,7 @@ from typing import Any
 
 from billing.invoicing.facts import Draft, DraftLine, Problem
 from billing.invoicing.materials import MANUAL, Edit
-from ledger.money import ZERO, multiply, negate, round_half_away, text, total
+from ledger.money import ZERO, multiply, negate, round_half_away, subtract, text, total
 
 _HUNDREDTH = Decimal("0.01")
 
@@ -83,14 +83,16 @@ def _discounts(
     for line in targets:
         taxed = line.tax_code, line.is_inclusive
         bases[taxed] = total([bases.get(taxed, ZERO), line.due])
-    left = Decimal(str(content["amount"])) if "amount" in content else None
+    left = None
+    if "amount" in content:
+        left = round_half_away(Decimal(str(content["amount"])), draft.exponent)
     for (tax_code, is_inclusive), base in bases.items():
         if left is None:
             share = multiply(base, multiply(Decimal(str(content["percentage"])), _HUNDREDTH))
             off = round_half_away(share, draft.exponent)
         else:
             off = min(left, max(base, ZERO))
-            left -= off
+            left = subtract(left, off)
         if off > ZERO:
             yield _manual(
                 edit,

@@ -4,7 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from billing.invoicing import issuing
+from billing.invoicing.errors import NothingToCreditError
 from billing.models import Billable, Invoice
+from tests import factories
+from tests.billing.charging.agreed import on
 from tests.billing.invoicing.drafting.billed import billed, lines, money, rows, with_usage
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +142,62 @@ def test_what_came_late_goes_first():
     assert shop.agreed.scene.unbilled == 0
 
 
+def test_what_two_invoices_billed_comes_off_the_next_one_in_a_line_for_each():
+    shop = with_usage()
+    shop.profile(corrections="next_invoice")
+    shop.use(7, "2024-01-10", id="one")
+    [january] = shop.issue("2024-02-01")
+    shop.use(2, "2024-01-20", received="2024-02-03", id="two")
+    [february] = shop.issue("2024-02-04")
+    shop.agreed.scene.void("one")
+    shop.agreed.scene.void("two")
+    shop.use(30, "2024-02-05")
+
+    [march] = shop.issue("2024-03-01")
+
+    back = [line for line in rows(march) if line.kind == "adjustment"]
+    assert [(line.corrects_line.invoice_id, line.due) for line in back] == [
+        (february.pk, -2),
+        (january.pk, -7),
+    ]
+    assert shop.agreed.scene.unbilled == 0
+    assert shop.draft("2024-03-02").open == []
+
+
+def test_what_another_payer_was_billed_for_is_given_back_to_that_one():
+    shop = with_usage()
+    shop.use(7, "2024-01-10", id="one")
+    shop.issue("2024-02-01")
+    parent = factories.customer(book=shop.book)
+    shop.profile(shop.payer, payer=parent, corrections="next_invoice")
+    shop.profile(parent, corrections="next_invoice")
+    shop.agreed.scene.void("one")
+    shop.use(30, "2024-02-05")
+
+    issued = shop.issue("2024-03-01", payers=[parent])
+
+    assert [(one.kind, one.payer, one.due) for one in issued] == [
+        ("credit_note", shop.payer, 7),
+        ("invoice", parent, 40),
+    ]
+
+
+def test_what_is_credited_by_hand_meanwhile_is_not_given_back_by_a_draft():
+    shop = with_usage()
+    shop.use(7, "2024-01-10", id="one")
+    [january] = shop.issue("2024-02-01")
+    shop.agreed.scene.void("one")
+    shop.draft("2024-02-02")
+    note = shop.only
+    credited_by_hand(shop, january, rows(january)[-1], 5)
+
+    with pytest.raises(NothingToCreditError):
+        issuing.issue(invoice_ids=[note.pk], at=on("2024-02-03"), by="tests")
+    [note] = shop.issue("2024-02-04")
+
+    assert note.due == 2
+
+
 def test_what_was_credited_by_hand_is_not_credited_again():
     shop = with_usage()
     shop.use(7, "2024-01-10", id="one")
@@ -156,9 +216,6 @@ def test_what_was_credited_by_hand_is_not_credited_again():
 
 def credited_by_hand(shop, invoice, line, amount):
     """Issue a credit note over part of a line, as a person would."""
-    from billing.invoicing import issuing
-    from tests.billing.charging.agreed import on
-
     amounts = dict.fromkeys(("subtotal", "taxable", "total", "due"), amount)
     note = Invoice.objects.create(
         book=shop.book,

@@ -161,3 +161,21 @@ def test_what_cannot_be_is_refused(shop, operation, content, field):
     with pytest.raises(InvalidInputError) as refused:
         edit(shop, operation, **content)
     assert refused.value.facts["field"] == field
+
+
+def test_a_discount_is_rounded_to_the_currency():
+    shop = with_usage()
+    shop.use(7, "2024-01-10")
+    shop.draft("2024-02-01")
+
+    edits.edit(
+        invoice=shop.only,
+        operation="discount",
+        content={"amount": "1.005"},
+        reason="Agreed",
+        by="Ada",
+        key="d",
+        at=on("2024-02-01"),
+    )
+
+    assert [line.due for line in rows(shop.only)][-1] == Decimal("-1.01")
