@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Q
 
-from billing.models import Allocation, Invoice, Unapplied
+from billing.models import Allocation, Dispute, Invoice, Unapplied
 from billing.payments import locking, policies, tolerance, writeoffs, writing
 from billing.payments.errors import AllocationExceedsError
 from billing.payments.policies import Share
@@ -30,6 +30,13 @@ def left_of(source: Source) -> Decimal:
         return subtract(source.amount, total([source.applied, source.returned]))
     left: Decimal = source.open
     return left
+
+
+def undisputed(money: Unapplied) -> Decimal:
+    """Return what of a payment has not gone for good, and no open dispute may take."""
+    disputes = Dispute.objects.filter(payment=money.payment_id, state=Dispute.State.OPEN)
+    held = total(disputes.values_list("amount", flat=True))
+    return subtract(money.amount, total([money.returned, held]))
 
 
 def allocate(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from billing.models import Allocation, Invoice, Unapplied
 from billing.payments import allocating, locking, policies, refunds, writing
@@ -46,8 +46,9 @@ def settle(note: Invoice, *, payer: Customer, by: str, at: datetime) -> None:
 
 
 def set_off(note: Invoice, invoice: Invoice, *, payer: Customer, by: str, at: datetime) -> None:
-    """Set a note off against a document as far as that is open."""
-    amount = min(note.open, invoice.open)
+    """Set a note off against a document as far as that is open, or was written off."""
+    invoice.refresh_from_db()
+    amount = min(note.open, locking.as_open(invoice).payable)
     if amount > ZERO and invoice.state not in locking.NOT_PAYABLE:
         allocating.give(
             source=note, shares=[Share(invoice.pk, amount)], owed={invoice.pk: invoice},
@@ -158,8 +159,9 @@ def set_off_open(*, payer_id: int, by: str, at: datetime) -> int:
 
 
 def _assets(payer_id: int) -> list[int]:
-    owed = Invoice.objects.filter(payer=payer_id, open__gt=0).exclude(kind="credit_note")
-    return sorted(set(owed.exclude(number="").values_list("asset_id", flat=True)))
+    owed = Invoice.objects.filter(Q(open__gt=0) | Q(written_off__gt=0), payer=payer_id)
+    owed = owed.exclude(kind="credit_note").exclude(number="")
+    return sorted(set(owed.values_list("asset_id", flat=True)))
 
 
 def _give_rest(source: allocating.Source, payer: Customer, by: str, at: datetime) -> int:

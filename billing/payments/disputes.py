@@ -13,7 +13,7 @@ from typing import Final
 from django.db import transaction
 
 from billing.models import Dispute, Payment, Unapplied
-from billing.payments import locking, reversing, writing
+from billing.payments import allocating, locking, reversing, writing
 from billing.payments.errors import AllocationExceedsError, PaymentStateError
 from billing.payments.telling import of_dispute, tell
 from billing.payments.writing import Accounts, Leg
@@ -21,7 +21,7 @@ from ledger import inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.integrity import refusals
 from ledger.models import Customer
-from ledger.money import ZERO, exact, subtract, total
+from ledger.money import ZERO, exact
 from wallets.topups.pricing import places_of
 
 State = Dispute.State
@@ -134,9 +134,7 @@ def _first(payment: Payment, key: str, external_id: str) -> Dispute | None:
 def _check(payment: Payment, amount: Decimal, fee: Decimal) -> None:
     if amount <= ZERO or fee < ZERO:
         raise InvalidInputError(field="amount", value=amount, remedy="dispute more than zero")
-    money = Unapplied.objects.get(payment=payment)
-    held = payment.disputes.filter(state=State.OPEN).values_list("amount", flat=True)
-    left = subtract(subtract(payment.amount, money.returned), total(held))
+    left = allocating.undisputed(Unapplied.objects.get(payment=payment))
     if amount > left:
         raise AllocationExceedsError(payment=payment.key, amount=amount, left=left)
 

@@ -43,6 +43,8 @@ def refund(
     """
     Ask for unapplied money to be given back; none: all that is left. Once per key.
 
+    What a dispute may take stays until that is decided.
+
     ``rail`` is who is to send it: the one that brought it unless told.
 
     Raises:
@@ -60,7 +62,7 @@ def refund(
                 raise IdempotencyConflictError(key=key)
             return first
         source = locking.source(source.pk)
-        left = allocating.left_of(source)
+        left = min(allocating.left_of(source), allocating.undisputed(source))
         amount = left if amount is None else exact(amount, places_of(source.asset))
         if amount <= ZERO:
             raise InvalidInputError(field="amount", value=amount, remedy="refund more than zero")

@@ -128,3 +128,21 @@ def test_what_paid_an_invoice_is_not_refunded_from_under_it():
     with pytest.raises(AllocationExceedsError):
         ask(money_of(payment), 31)
     assert ask(money_of(payment)).amount == 30
+
+
+def test_money_that_a_dispute_may_take_is_not_refunded():
+    payment = pay(factories.customer(), 100)
+    dispute = payments.open_dispute(
+        payment=payment, amount=Decimal(70), reason="Fraud", by="a", key="d", at=NOON
+    )
+
+    with pytest.raises(AllocationExceedsError):
+        payments.refund(
+            source=money_of(payment), amount=Decimal(31), reason="Asked", by="a", key="r", at=NOON
+        )
+    made = payments.refund(source=money_of(payment), reason="Asked", by="a", key="s", at=NOON)
+
+    assert made.amount == 30
+    lost = payments.decide(dispute=dispute, outcome="lost", decision="No proof", by="a", at=NOON)
+    assert lost.state == "lost"
+    assert payments.left_of(now(money_of(payment))) == 0
