@@ -13,6 +13,7 @@ from ledger.api.fields import Amount, Body, Id, Instant, PageQuery
 _AT: Final = "2026-03-01T12:00:00Z"
 _DATE: Final = "2026-03-01"
 _MOST: Final = 200  # documents of one bulk request
+_ID: Final = "^[0-9]{1,19}$"
 
 
 class InvoiceProblemOut(serializers.Serializer[Any]):
@@ -303,8 +304,8 @@ class InvoiceQuery(PageQuery):
     state = serializers.ChoiceField(Invoice.State.choices, required=False)
     number = serializers.CharField(required=False, max_length=120)
     currency = serializers.CharField(required=False, max_length=100)
-    corrects = serializers.CharField(required=False, max_length=20, help_text="An id.")
-    run = serializers.CharField(required=False, max_length=20, help_text="The id of a run.")
+    corrects = serializers.RegexField(_ID, required=False, help_text="An id.")
+    run = serializers.RegexField(_ID, required=False, help_text="The id of a run.")
     issued_from = serializers.DateField(required=False)
     issued_to = serializers.DateField(required=False, help_text="The last day.")
     is_open = serializers.BooleanField(required=False, allow_null=True, default=None)

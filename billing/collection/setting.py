@@ -21,6 +21,7 @@ from ledger.money import exact, text
 _ADDRESS: Final = frozenset({"line1", "line2", "postal_code", "city", "region", "country"})
 _CONTACT: Final = frozenset({"name", "email", "phone"})
 _ACCOUNT: Final = frozenset({"iban", "bic", "holder", "currency"})
+_BRAND: Final = {"colour": 7, "footer": 300, "logo": 700_000}  # and how long they may be
 _LONGEST_GRACE: Final = timedelta(days=31)
 _COUNTRY: Final = 2
 _KEPT: Final = frozenset({"id", "version", "customer_id"})
@@ -116,7 +117,7 @@ def set_supplier(*, book: Book, at: datetime, **said: Any) -> Supplier:
         "endpoint": _name("endpoint", said.get("endpoint", ""), 256),
         "default_tax_code": _tax_code(book, said.get("default_tax_code", "")),
         "bank_accounts": [_document("bank_accounts", one, _ACCOUNT) for one in accounts],
-        "brand": dict(said.get("brand") or {}),
+        "brand": _brand(said.get("brand") or {}),
         "invoice_note": str(said.get("invoice_note", "")),
         "may_void": bool(said.get("may_void", True)),
     }
@@ -252,11 +253,36 @@ def _name(field: str, value: str, longest: int) -> str:
     return inputs.name(field, str(value), longest=longest, may_be_empty=True)
 
 
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidInputError(field=field, value=str(value), remedy="send text")
+    return value
+
+
 def _document(field: str, value: Mapping[str, Any], names: frozenset[str]) -> dict[str, str]:
     if unknown := sorted(set(value) - names):
         remedy = f"use some of {', '.join(sorted(names))}"
         raise InvalidInputError(field=f"{field}.{unknown[0]}", value="", remedy=remedy)
-    return {name: _name(f"{field}.{name}", said, 256) for name, said in value.items() if said != ""}
+    return {
+        name: _name(f"{field}.{name}", _text(f"{field}.{name}", said), 256)
+        for name, said in value.items()
+        if said not in ("", None)
+    }
+
+
+def _brand(value: Mapping[str, Any]) -> dict[str, str]:
+    """Read how documents look; whether a logo can be drawn is seen when it is."""
+    if unknown := sorted(set(value) - set(_BRAND)):
+        remedy = f"use some of {', '.join(_BRAND)}"
+        raise InvalidInputError(field=f"brand.{unknown[0]}", value="", remedy=remedy)
+    found = {
+        name: _text(f"brand.{name}", said) for name, said in value.items() if said not in ("", None)
+    }
+    for name, said in found.items():
+        if len(said) > _BRAND[name]:
+            remedy = f"send at most {_BRAND[name]} characters"
+            raise InvalidInputError(field=f"brand.{name}", value=said[:40], remedy=remedy)
+    return found
 
 
 def _check_country(address: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ back on the next one. Withdrawing an edit is another row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +26,8 @@ from ledger.money import SCALE, ZERO, exact, text
 Operation = InvoiceEdit.Operation
 _HUNDRED: Final = Decimal(100)
 _LONGEST: Final = 500
+_SHOWN: Final = 100  # characters of what is refused
+_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 
 
 def edit(
@@ -194,10 +197,10 @@ def _headed(_: Invoice, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(name: str, value: Any, longest: int) -> str:
-    if len(written := str(value)) > longest or "\x00" in written:
-        remedy = f"send at most {longest} characters"
-        raise InvalidInputError(field=name, value=written, remedy=remedy)
-    return written
+    if not isinstance(value, str) or len(value) > longest or "\x00" in value:
+        remedy = f"send text of at most {longest} characters"
+        raise InvalidInputError(field=name, value=str(value)[:_SHOWN], remedy=remedy)
+    return value
 
 
 def _only(said: Mapping[str, Any], names: tuple[str, ...]) -> None:
@@ -207,16 +210,15 @@ def _only(said: Mapping[str, Any], names: tuple[str, ...]) -> None:
 
 
 def _words(said: Mapping[str, Any], name: str) -> str:
-    return inputs.name(name, str(said.get(name, "")), longest=_LONGEST)
+    return inputs.name(name, _text(name, said.get(name, ""), _LONGEST), longest=_LONGEST)
 
 
 def _number(said: Mapping[str, Any], name: str) -> Decimal:
-    try:
-        value = Decimal(str(said[name]))
-    except (KeyError, ArithmeticError):
+    written = str(said.get(name))
+    if not _DECIMAL.fullmatch(written):
         remedy = "send a number, as text"
-        raise InvalidInputError(field=name, value=str(said.get(name)), remedy=remedy) from None
-    return exact(value, SCALE)
+        raise InvalidInputError(field=name, value=written[:_SHOWN], remedy=remedy)
+    return exact(Decimal(written), SCALE)
 
 
 _CONTENTS: Final[Mapping[str, Callable[[Invoice, Mapping[str, Any]], dict[str, Any]]]] = {

@@ -20,6 +20,7 @@ from billing.models import (
     Accrual,
     Billable,
     ChargeChange,
+    Invoice,
     InvoiceLine,
     LateUsage,
     Rate,
@@ -71,15 +72,19 @@ class Explanation:
     taken_back: int = 0  # usage that was voided or amended
 
 
-def explain(*, line: InvoiceLine) -> Explanation:
-    """Return how a line came about; its events and entries are pages of their own."""
+def explain(*, line: InvoiceLine, documents: QuerySet[Invoice] | None = None) -> Explanation:
+    """
+    Return how a line came about; its events and entries are pages of their own.
+
+    ``documents`` are those that may be named beside it; all, unless told.
+    """
     found = Explanation(line=line, funding=_funding(line))
     if line.before is not None and line.upto is not None:
         found.before, found.upto = Billed.read(line.before), Billed.read(line.upto)
     billable = line.billable
     if billable is None:
         return found
-    found.documents = _documents(billable)
+    found.documents = _documents(billable, documents)
     found.price = _price(line)
     if billable.charge_id is not None:
         found.changes = _changes(line, billable.charge_id)
@@ -137,8 +142,10 @@ def _count(rows: QuerySet[UsageEvent]) -> int:
     return len(rows.values_list("pk", flat=True)[: MOST_COUNTED + 1])
 
 
-def _documents(billable: Billable) -> list[Said]:
+def _documents(billable: Billable, among: QuerySet[Invoice] | None) -> list[Said]:
     rows = InvoiceLine.objects.filter(billable=billable).select_related("invoice")
+    if among is not None:
+        rows = rows.filter(invoice__in=among.values("pk"))
     standing = rows.exclude(invoice__state__in=["discarded", "void"]).order_by("pk")
     return [
         Said(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ from ledger.integrity import refusals
 from ledger.moves import Move, Posting
 
 KIND: Final = "invoice"  # of transactions
+_LONGEST_BACK: Final = timedelta(days=5 * 366)  # that a document may be dated back
 _STALE: Final = {
     "code": "stale",
     "component": "document",
@@ -56,11 +57,12 @@ def issue(
     """
     Issue drafts, approved or not: number them, post them, say so; all or none.
 
-    ``issue_date`` is the day of ``at`` in the book's zone unless told, and not after it. What is
-    issued already, discarded or blocked by a problem is skipped. Stale drafts are not issued.
+    ``issue_date`` is the day of ``at`` in the book's zone unless told: not after it, and at most
+    five years before. What is issued already, discarded or blocked by a problem is skipped. Stale
+    drafts are not issued.
 
     Raises:
-        InvalidInputError: the date lies ahead.
+        InvalidInputError: the date lies ahead, or more than five years back.
         InvoiceDiffersError: lines, taxes and posting of a document differ.
         NothingToCreditError: a credit note gives back more than others have left of a document.
         InsufficientBalanceError: a credit note takes back more than the customer may owe.
@@ -164,6 +166,9 @@ def _date(invoice: Invoice, at: datetime, issue_date: date | None) -> date:
     today = at.astimezone(ZoneInfo(invoice.book.time_zone)).date()
     if issue_date is not None and issue_date > today:
         remedy = f"a document is dated {today} or before"
+        raise InvalidInputError(field="issue_date", value=issue_date.isoformat(), remedy=remedy)
+    if issue_date is not None and issue_date < (first := today - _LONGEST_BACK):
+        remedy = f"a document is dated {first} or after"
         raise InvalidInputError(field="issue_date", value=issue_date.isoformat(), remedy=remedy)
     return issue_date or today
 

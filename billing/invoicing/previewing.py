@@ -7,7 +7,7 @@ of it is rolled back. So a preview says what will be, as far as nobody uses or c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from billing.invoicing import drafting
 from billing.invoicing.facts import Draft
 from billing.models import Billable, ChargeChange
 from ledger import arrays
-from ledger.errors import InvalidInputError
+from ledger.errors import InvalidInputError, NotFoundError
 from ledger.models import Customer
 
 LONGEST: Final = timedelta(days=400)
@@ -37,21 +37,31 @@ class Preview:
     consumers: dict[int, Customer] = field(default_factory=dict)
 
 
-def preview(*, customer: Customer, until: datetime, at: datetime) -> Preview:
+def preview(
+    *,
+    customer: Customer,
+    until: datetime,
+    at: datetime,
+    within: Collection[int] | None = None,
+) -> Preview:
     """
     Return what a customer (or who pays for it) would be invoiced up to an instant, running usage
     included; lines of what is not charged yet say that they are expected.
 
-    ``at`` is the customer's present. Nothing is written.
+    ``at`` is the customer's present. Nothing is written. A payer outside of ``within`` is none of
+    the asker's business, nor is what it pays for others.
 
     Raises:
         InvalidInputError: an instant more than 400 days ahead.
+        NotFoundError: the payer is outside of ``within``.
     """
     if until > at + LONGEST:
         remedy = f"name an instant up to {(at + LONGEST).isoformat()}"
         raise InvalidInputError(field="until", value=until.isoformat(), remedy=remedy)
     book = customer.book
     payer_id = collection.payers_of(book=book, customer_ids=[customer.pk])[customer.pk]
+    if within is not None and payer_id not in within:
+        raise NotFoundError(upcoming_invoice=customer.key)
     consumers = Customer.objects.in_bulk(
         collection.consumers_of(book=book, payer_ids=[payer_id])[payer_id].keys() | {payer_id}
     )

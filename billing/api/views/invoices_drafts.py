@@ -54,7 +54,8 @@ class UpcomingInvoice(Resource):
         "preview-invoice",
         summary="Preview what a customer would be invoiced, at any time",
         description="Running usage is included; fees, minimums and coupons until then are"
-        " expected. Nothing is written.",
+        " expected. Nothing is written. Where somebody else pays, the documents are the payer's:"
+        " a key bound to a customer sees them only if the payer is within its reach.",
         tag=_TAG,
         path=["customer"],
         query=s.PreviewQuery,
@@ -64,7 +65,7 @@ class UpcomingInvoice(Resource):
         owner = lookups.customer(self.caller, customer)
         at = clocks.now_of(owner, self.now)
         until = self.asked(s.PreviewQuery).get("until", at)
-        found = previewing.preview(customer=owner, until=until, at=at)
+        found = previewing.preview(customer=owner, until=until, at=at, within=self.caller.reach)
         codes = dict(
             Asset.objects.filter(pk__in={draft.asset_id for draft in found.drafts}).values_list(
                 "pk", "code"
@@ -152,11 +153,16 @@ class InvoiceEditWithdrawal(InvoiceResource):
 
 
 class _OfLine(InvoiceResource):
-    """What the views of one line share."""
+    """
+    What the views of one line share.
+
+    Whoever pays for others sees their lines; what is behind them only of customers it may see.
+    """
 
     def line_of(self, invoice: str, line: str) -> InvoiceLine:
         """Return a line of a document that the caller may see."""
         rows = InvoiceLine.objects.filter(invoice=self.find(invoice))
+        rows = lookups.within(self.caller, rows, "consumer")
         return lookups.by_id(rows.select_related("billable", "consumer", "item"), line, "line")
 
 
@@ -171,7 +177,8 @@ class LineExplanation(_OfLine):
         answer=s.ExplanationOut,
     )
     def get(self, request: Request, invoice: str, line: str) -> Response:
-        return self.answer(s.ExplanationOut, explaining.explain(line=self.line_of(invoice, line)))
+        found = explaining.explain(line=self.line_of(invoice, line), documents=self.rows)
+        return self.answer(s.ExplanationOut, found)
 
 
 class LineEvents(_OfLine):

@@ -111,6 +111,9 @@ def _parsed(content: bytes) -> etree._Element:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
         raise InvalidInputError(field="file", value=str(error), remedy="send XML") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        remedy = "leave out the DOCTYPE: e-invoices have neither a DTD nor entities"
+        raise InvalidInputError(field="file", value="DOCTYPE", remedy=remedy)
     if root.tag not in _SCHEMAS:
         remedy = "send a UBL Invoice or CreditNote, or a Cross Industry Invoice"
         raise InvalidInputError(field="file", value=root.tag, remedy=remedy)

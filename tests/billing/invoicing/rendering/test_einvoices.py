@@ -110,6 +110,17 @@ def test_what_is_no_e_invoice_is_refused(content: bytes, kind: str):
         validate(content=content, format=kind)
 
 
+@pytest.mark.parametrize(
+    "entity", ['<!ENTITY x SYSTEM "file:///etc/passwd">', '<!ENTITY x "y">', ""]
+)
+def test_an_e_invoice_with_a_document_type_is_refused(entity: str):
+    kept = ubl.write(einvoice.of(CASES["domestic"])).split(b"?>", 1)[1]
+    content = b"<!DOCTYPE r [" + entity.encode() + b"]>" + kept
+
+    with pytest.raises(InvalidInputError, match="DOCTYPE"):
+        validate(content=content, format="ubl", rules=True)
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize("name", ["domestic", "credit before tax", "credit note"])
 def test_it_says_what_somebody_read(name: str, kind: str):
