@@ -182,6 +182,7 @@ def _step(held: Mapping[str, Any]) -> Step:
     return Step(
         text=written("description"),
         kind=written("kind") or "usage",
+        tier=held.get("tier"),
         quantity=written("quantity"),
         price=written("unit_price"),
         amount=written("amount"),

@@ -21,7 +21,7 @@ from billing.tax.ids import payment_reference
 _LONGEST_RUN: Final = 24  # letters without a place to break a line at
 _BREAK: Final = "\u200b"
 _LEAST_PRICE: Final = 2  # decimal places
-_USAGE: Final = "usage"
+_WRITTEN_IN: Final = "en"  # what drafting says of steps
 _GROUP: Final = 4  # letters of an IBAN
 _SIGNED: Final = frozenset({"credit", "prepaid"})
 
@@ -165,9 +165,11 @@ def _step(step: Step, printable: Printable, words: Wording) -> dict[str, str]:
 
 
 def step_text(step: Step, words: Wording) -> str:
-    """Return what a step is: usage by its own words, all else by its kind's."""
-    own = step.text if step.kind == _USAGE else ""
-    return own or words.named("steps", step.kind) or step.text
+    """Return what a step is: as it was written down, or in the reader's language."""
+    if step.text and words.language == _WRITTEN_IN:
+        return step.text
+    named = words.named("steps", step.kind) or step.text
+    return named if step.tier is None else f"{named}, {words['tier'].format(tier=step.tier)}"
 
 
 def _written(value: str, write: Any) -> str:

@@ -57,6 +57,7 @@ class Step:
 
     text: str
     kind: str = "usage"  # or flat, fee, free_units, discount, maximum, commitment
+    tier: int | None = None  # counted from 1
     quantity: str = ""
     price: str = ""
     amount: str = ""

@@ -65,8 +65,16 @@ def usage(position: int, *, amount: str = "184.20", **changes: Any) -> PrintedLi
         unit="tokens",
         steps=(
             Step(text="", kind="free_units", quantity="100000", price="0", amount="0"),
-            Step(text="Tier 1", quantity="1000000", price="0.00012", amount="120.00"),
-            Step(text="Tier 2", quantity="742000", price="0.0000865229", amount="64.20"),
+            Step(
+                text="Usage, tier 1", tier=1, quantity="1000000", price="0.00012", amount="120.00"
+            ),
+            Step(
+                text="Usage, tier 2",
+                tier=2,
+                quantity="742000",
+                price="0.0000865229",
+                amount="64.20",
+            ),
         ),
         amount=Decimal(amount),
         due=Decimal(amount),
