@@ -27,6 +27,7 @@ def create(
     at: datetime,
     description: str = "",
     classification: str = TaxCode.Classification.DIGITAL,
+    provider_codes: Mapping[str, str] | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> TaxCode:
     """
@@ -39,6 +40,7 @@ def create(
     code = TaxCode(book=book, key=inputs.slug("key", key), created_at=at)
     _describe(code, name, description, metadata or {})
     code.classification = _classified(classification)
+    code.provider_codes = _engines(provider_codes or {})
     with transaction.atomic(), taken(tax_code=key):
         code.save(force_insert=True)
     return code
@@ -50,20 +52,32 @@ def update(
     name: str,
     description: str = "",
     classification: str = TaxCode.Classification.DIGITAL,
+    provider_codes: Mapping[str, str] | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> TaxCode:
     """
     Replace what is said of a tax code; its key stays, and it is never deleted.
 
-    What has been issued stays as it was taxed; its ``classification`` decides about the next.
+    What has been issued stays as it was taxed; its ``classification`` decides about the next. What
+    engines call it stays unless ``provider_codes`` are given.
 
     Raises:
         InvalidInputError: a malformed name, description, classification or metadata.
     """
     _describe(tax_code, name, description, metadata or {})
     tax_code.classification = _classified(classification)
-    tax_code.save(update_fields=["name", "description", "classification", "metadata"])
+    if provider_codes is not None:
+        tax_code.provider_codes = _engines(provider_codes)
+    changed = ["name", "description", "classification", "provider_codes", "metadata"]
+    tax_code.save(update_fields=changed)
     return tax_code
+
+
+def _engines(codes: Mapping[str, str]) -> dict[str, str]:
+    return {
+        inputs.slug("provider_codes", engine): inputs.name(f"provider_codes.{engine}", code)
+        for engine, code in codes.items()
+    }
 
 
 def _classified(classification: str) -> str:

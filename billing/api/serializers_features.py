@@ -175,6 +175,7 @@ class TaxCodeOut(serializers.Serializer[Any]):
     classification = serializers.ChoiceField(
         TaxCode.Classification.choices, help_text="Decides where it is taxed."
     )
+    provider_codes = Json(help_text="What tax engines call it.")
     metadata = Json()
     created_at = Instant()
 
@@ -184,6 +185,7 @@ class TaxCodeOut(serializers.Serializer[Any]):
         "name": "Software as a service",
         "description": "",
         "classification": "digital",
+        "provider_codes": {},
         "metadata": {},
         "created_at": _AT,
     }
@@ -196,6 +198,11 @@ class TaxCodeChange(Body):
     description = serializers.CharField(max_length=1024, default="", allow_blank=True)
     classification = serializers.ChoiceField(
         TaxCode.Classification.choices, default=TaxCode.Classification.DIGITAL.value
+    )
+    provider_codes = serializers.DictField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        help_text="What tax engines call it, by engine; as it is unless given.",
     )
     metadata = Json(default=dict)
 

@@ -79,7 +79,7 @@ def _supplies(draft: Draft, known: Known, on: date) -> dict[str, Supply]:
             buyer=buyer.place,
             buyer_is_business=buyer.is_business,
             buyer_tax_id=buyer.tax_id,
-            classification=known.classifications.get(line.tax_code, USUAL),
+            classification=known.codes.get(line.tax_code, USUAL).classification,
             tax_code=line.tax_code,
             exemptions=buyer.exempt(on),
             at=on,
@@ -98,7 +98,7 @@ def _decide(
     own = providers.OwnRules(known.rates)
     is_own = engine.key == own.key
     documents = [
-        _document(draft, supplies, is_bare=is_own)
+        _bare(supplies) if is_own else _document(draft, supplies, known, engine.key)
         for draft, supplies in zip(drafts, asked, strict=True)
     ]
     if not is_own:
@@ -115,12 +115,23 @@ def _decide(
     ]
 
 
-def _document(draft: Draft, supplies: Mapping[str, Supply], *, is_bare: bool) -> TaxDocument:
+def _bare(supplies: Mapping[str, Supply]) -> TaxDocument:
+    """Ask our own rules, which look at nothing else."""
+    parts = tuple(Supplied(supply, ZERO) for supply in supplies.values())
+    return TaxDocument(payer_key="", currency="", supplies=parts)
+
+
+def _document(
+    draft: Draft, supplies: Mapping[str, Supply], known: Known, engine: str
+) -> TaxDocument:
     amounts = dict.fromkeys(supplies, ZERO)
-    for line in () if is_bare else draft.lines:
+    for line in draft.lines:
         if line.tax_code in amounts:
             amounts[line.tax_code] = add(amounts[line.tax_code], filling.taxed_amount(draft, line))
-    parts = tuple(Supplied(supply, amounts[code]) for code, supply in supplies.items())
+    parts = tuple(
+        Supplied(supply, amounts[code], known.codes.get(code, USUAL).names.get(engine, ""))
+        for code, supply in supplies.items()
+    )
     return TaxDocument(payer_key="", currency="", supplies=parts)
 
 

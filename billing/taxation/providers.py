@@ -1,8 +1,9 @@
 """
 Other ways to decide about tax: an engine of somebody else's, in place of the rules of this book.
 
-An engine decides and collects what it decided; amounts are rounded here, as for all documents. The
-setting ``TAX_PROVIDER`` names a class by its dotted name; none: ``billing.tax.rules``.
+An engine decides; amounts are rounded here, as for all documents. It is told what was issued,
+credited and void by webhooks, like anybody (``invoice.issued``, …). The setting ``TAX_PROVIDER``
+names a class by its dotted name; none: ``billing.tax.rules``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Supplied:
 
     supply: Supply
     amount: Decimal
+    code: str = ""  # the engine's own name for the supply's tax code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class TaxDocument:
 
 
 class TaxProvider(Protocol):
-    """Decides about documents, and is told of those that were issued."""
+    """Decides about documents before they are issued."""
 
     @property
     def key(self) -> str:
@@ -59,25 +61,9 @@ class TaxProvider(Protocol):
             ProviderUnavailableError: there is no answer; ask again later.
         """
 
-    def commit(self, document: TaxDocument, *, number: str) -> str:
-        """
-        Report an issued document once per number, and return the engine's receipt.
-
-        Raises:
-            ProviderUnavailableError: nothing is known to have arrived; report again.
-        """
-
-    def void(self, receipt: str) -> None:
-        """
-        Take a report back.
-
-        Raises:
-            ProviderUnavailableError: nothing is known to have arrived; report again.
-        """
-
 
 class OwnRules:
-    """The rules and rates of the book itself: always there, and nobody to tell."""
+    """The rules and rates of the book itself: always there."""
 
     key = "own"
 
@@ -90,13 +76,6 @@ class OwnRules:
             [rules.decide(supplied.supply, self._rates) for supplied in document.supplies]
             for document in documents
         ]
-
-    def commit(self, document: TaxDocument, *, number: str) -> str:
-        """Return an empty receipt: the ledger has the tax."""
-        return ""
-
-    def void(self, receipt: str) -> None:
-        """Do nothing: the ledger takes the tax back."""
 
 
 def provider(rates: Rates) -> TaxProvider:

@@ -49,6 +49,13 @@ class Buyer:
         )
 
 
+class Code(NamedTuple):
+    """A tax code: what it is for, and what engines call it."""
+
+    classification: str
+    names: Mapping[str, str]
+
+
 class Corrected(NamedTuple):
     """A line that was issued: how it was taxed, and what of it has been given back."""
 
@@ -72,7 +79,7 @@ class Known:
     seller: Place
     default_code: str
     rates: Rates
-    classifications: Mapping[str, str]
+    codes: Mapping[str, Code]
     buyers: Mapping[int, Buyer]
     corrected: Mapping[int, Corrected]
 
@@ -86,9 +93,12 @@ def read(*, drafts: Sequence[Draft], book: Book) -> Known:
         seller=_place(address),
         default_code=default_code,
         rates=rates.known(book=book),
-        classifications=dict(
-            TaxCode.objects.filter(book=book).values_list("key", "classification")
-        ),
+        codes={
+            key: Code(classification, names)
+            for key, classification, names in TaxCode.objects.filter(book=book).values_list(
+                "key", "classification", "provider_codes"
+            )
+        },
         buyers=_buyers(payers),
         corrected=_corrected(
             {
@@ -102,7 +112,7 @@ def read(*, drafts: Sequence[Draft], book: Book) -> Known:
 
 
 NOBODY = Buyer(place=Place(""), is_business=True, tax_id=None, exemptions=())
-USUAL = Classification.DIGITAL
+USUAL = Code(Classification.DIGITAL, {})
 
 
 def _place(address: Mapping[str, Any]) -> Place:

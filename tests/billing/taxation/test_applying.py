@@ -346,11 +346,13 @@ class SilentEngine(Engine):
 def test_another_engine_decides_and_amounts_are_rounded_here(book, payer, settings):
     settings.TAX_PROVIDER = f"{__name__}.Engine"
     german = payer("DE")
-    made = taxed(book, draft(german, line("0.50"), line("0.50")))
+    taxcodes.create(book=book, key="saas", name="SaaS", provider_codes={"five": "P01"}, at=AT)
+    lines = (line("0.50", tax_code="saas"), line("0.50", tax_code="saas"))
+    made = taxed(book, draft(german, *lines))
     assert (made.taxes[0].jurisdiction, str(made.totals.tax)) == ("XX", "0.05")
     (document,) = Engine.asked
     assert (document.payer_key, document.currency) == (german.key, "EUR")
-    assert document.supplies[0].amount == 1
+    assert (document.supplies[0].amount, document.supplies[0].code) == (1, "P01")
 
 
 def test_an_engine_that_does_not_answer_blocks_until_it_does(book, payer, settings):
