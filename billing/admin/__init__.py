@@ -2,6 +2,7 @@
 
 from billing.admin import (
     addons,
+    ageing,
     asking,
     budgets,
     catalogue,
@@ -14,6 +15,7 @@ from billing.admin import (
     dead_letters,
     documents,
     drafts_worklist,
+    dunnings,
     entitlements,
     events,
     features,
@@ -21,7 +23,9 @@ from billing.admin import (
     invoice_lines,
     invoice_runs,
     invoices,
+    money_back,
     own_charges,
+    payments,
     plan_versions,
     plans,
     profiles,
@@ -36,6 +40,7 @@ from billing.admin import (
 
 __all__ = [
     "addons",
+    "ageing",
     "asking",
     "budgets",
     "catalogue",
@@ -48,6 +53,7 @@ __all__ = [
     "dead_letters",
     "documents",
     "drafts_worklist",
+    "dunnings",
     "entitlements",
     "events",
     "features",
@@ -55,7 +61,9 @@ __all__ = [
     "invoice_lines",
     "invoice_runs",
     "invoices",
+    "money_back",
     "own_charges",
+    "payments",
     "plan_versions",
     "plans",
     "profiles",

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from billing.admin import draft_operations, draft_panels, invoice_life
+from billing.admin import crediting, draft_operations, draft_panels, invoice_life, money
 from billing.admin.documents import downloads
 from billing.models import Invoice
 from ledger.admin.base import BookFilter
@@ -46,7 +46,11 @@ class InvoiceAdmin(invoice_life.BulkActions):
         "due_date",
     )  # fmt: skip
     list_filter = (BookFilter, "state", "kind")
-    operations = (*invoice_life.OPERATIONS, *draft_operations.OPERATIONS)
+    operations = (
+        *invoice_life.OPERATIONS,
+        *draft_operations.OPERATIONS,
+        *crediting.OPERATIONS,
+    )
     search_fields = ("number__istartswith", "payer__key__istartswith")
     search_help_text = "Beginning of the number or of the payer's key"
 
@@ -57,7 +61,12 @@ class InvoiceAdmin(invoice_life.BulkActions):
 
     def panels(self, request: HttpRequest, obj: Invoice) -> dict[str, Any]:
         found = draft_panels.panels(request, obj)
-        return found | {"tables": [*found["tables"], *invoice_life.tables(obj)]}
+        tables = [*found["tables"], *invoice_life.tables(obj)]
+        if obj.number:
+            settled = obj.allocations.all() | obj.given.all()
+            rows = settled.select_related("invoice", "note").order_by("pk")
+            tables.append(money.allocations(rows, obj.asset))
+        return found | {"tables": tables}
 
     @admin.display(description="document")
     def name(self, row: Invoice) -> str:

@@ -100,6 +100,13 @@ def respond(admin_: Any, request: HttpRequest, operation: Operation, row: Any) -
                 form.refuse(error)
             else:
                 return _finish(admin_, request, operation, row, done)
+    return ask(admin_, request, operation, row, form)
+
+
+def ask(
+    admin_: Any, request: HttpRequest, operation: Operation, row: Any, form: OperationForm
+) -> TemplateResponse:
+    """Ask what a form asks for: also the next step of an operation that takes several."""
     return TemplateResponse(
         request, "admin/ledger/operation.html", _context(admin_, request, operation, row, form)
     )
