@@ -82,9 +82,20 @@ def compose(case: Case) -> Composed:
             stuck += _invoice(case, drafts, source, reached)
     for place in case.edits.keys() - drafts.keys():
         drafts[place] = _draft(case, place)
+    _finish_all(case, drafts, stuck, found)
+    return found
+
+
+def _finish_all(
+    case: Case, drafts: dict[Place, Draft], stuck: list[Problem], found: Composed
+) -> None:
     for place in sorted(drafts, key=_place_order):
-        draft = drafts[place]
+        draft = drafts.pop(place)
         _finish(case, place, draft)
+        if draft.kind != place.kind and (note := drafts.get(place._replace(kind=CREDIT_NOTE))):
+            note.lines = [*draft.lines, *note.lines]  # one credit note, for both
+            note.problems += draft.problems
+            continue
         if draft.kind == INVOICE:
             draft.problems += stuck
             stuck = []
@@ -93,7 +104,21 @@ def compose(case: Case) -> Composed:
         else:
             silent = {line.billable_id for line in draft.lines}
             found.quiet += [one for one in case.sources if one.billable_id in silent]
-    return found
+
+
+def place_of(draft: Draft) -> Place:
+    """
+    Return which open draft a document is.
+
+    An invoice below nothing stays where it was; a credit note for volume alone is its own.
+    """
+    kind = draft.kind if draft.corrects_id is not None or is_rebate(draft.lines) else INVOICE
+    return Place(draft.payer_id, draft.asset_id, draft.group_key, kind, draft.corrects_id)
+
+
+def is_rebate(found: Collection[DraftLine]) -> bool:
+    """Say whether lines give back for volume only."""
+    return bool(found) and all(line.kind == REBATE for line in found)
 
 
 def credit_of(line: DraftLine, paid_credit: str) -> Decimal:

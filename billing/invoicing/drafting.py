@@ -109,6 +109,8 @@ def open_desk(
     profiles = collection.profiles_of(book=book, customer_ids=payers)
     consumers = collection.consumers_of(book=book, payer_ids=payers)
     payer_of = {number: payer for payer, mine in consumers.items() for number in mine}
+    # Documents are locked before what is billed, as by who issues.
+    standing = pending.read(payer_ids=payers, lock=lock)
     read = sources.read(
         book=book,
         consumer_ids=payer_of,
@@ -116,7 +118,6 @@ def open_desk(
         running=[n for n, p in payer_of.items() if everything or profiles[p].is_progressive],
         lock=lock,
     )
-    standing = pending.read(payer_ids=payers, lock=lock)
     if everything:
         pending.go_on_from(standing, read.found)
     found: dict[int, list[Source]] = {number: [] for number in payers}
@@ -229,11 +230,12 @@ def _write(desk: Desk, drafts: Sequence[Draft], *, run: Run | None, cause: str) 
     changed: dict[int, tuple[writing.Row, Draft]] = {}
     for draft in drafts:
         profile = desk.profiles.get(draft.payer_id) or Profile()
+        validating.check_party(draft, parties[draft.payer_id])
         header = writing.header_of(
             draft, profile=profile, supplier=supplier, party=parties[draft.payer_id]
         )
         digest = writing.digest_of(draft, header)
-        known = standing.drafts.pop(pending.place_of(draft), None)
+        known = standing.drafts.pop(composing.place_of(draft), None)
         if known is not None and known.digest == digest:
             drafted.same.append(known.id)
             continue
@@ -248,13 +250,13 @@ def _write(desk: Desk, drafts: Sequence[Draft], *, run: Run | None, cause: str) 
             new.append((writing.named(row, draft, book_id=desk.book.pk, at=at), draft))
         else:
             changed[known.id] = (row, draft)
+    drafted.discarded = _discard(desk, at)  # first: another takes its place
     writing.update({number: row for number, (row, _) in changed.items()})
     drafted.new = writing.insert([row for row, _ in new])
     drafted.changed = sorted(changed)
     written = [*zip(drafted.new, (draft for _, draft in new), strict=True)]
     written += [(number, draft) for number, (_, draft) in changed.items()]
     drafted.lines = writing.insert_lines(written)
-    drafted.discarded = _discard(desk, at)
     telling.told(invoice_ids=drafted.new, action="draft", at=at, cause=cause)
     telling.told(invoice_ids=drafted.changed, action="update", at=at, cause=cause)
     telling.told(invoice_ids=drafted.discarded, action="discard", at=at, cause=cause)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from billing.invoicing import composing
 from billing.invoicing.facts import Billed, Draft
 from billing.invoicing.materials import Edit, Place, Source
 from billing.models import InvoiceEdit, Party, Supplier, TaxId
@@ -50,12 +51,6 @@ class Standing:
         self.drafts |= more.drafts
 
 
-def place_of(draft: Draft) -> Place:
-    """Return which open draft a document is; an invoice below nothing stays where it was."""
-    kind = _INVOICE if draft.corrects_id is None else draft.kind
-    return Place(draft.payer_id, draft.asset_id, draft.group_key, kind, draft.corrects_id)
-
-
 def read(*, payer_ids: Collection[int], lock: bool) -> Standing:
     """Return what stands of payers' documents, with ``lock`` until the transaction ends."""
     standing = Standing()
@@ -79,7 +74,7 @@ def elsewhere(drafts: Iterable[Draft], payers: Collection[int]) -> Standing:
     others = {draft.payer_id for draft in drafts if draft.payer_id not in payers}
     if not others:
         return Standing()
-    wanted = {place_of(draft) for draft in drafts if draft.payer_id in others}
+    wanted = {composing.place_of(draft) for draft in drafts if draft.payer_id in others}
     found = read(payer_ids=others, lock=True)
     found.drafts = {place: known for place, known in found.drafts.items() if place in wanted}
     return found
@@ -158,8 +153,8 @@ def _named(key: str, name: str) -> Document:
 
 
 def _take(standing: Standing, row: Sequence[Any]) -> Place:
-    number, payer_id, asset_id, group_key, kind, corrects_id, state, digest = row
-    place = Place(payer_id, asset_id, group_key, kind if corrects_id else _INVOICE, corrects_id)
+    number, payer_id, asset_id, group_key, kind, corrects_id, state, digest, is_own = row
+    place = Place(payer_id, asset_id, group_key, kind if is_own else _INVOICE, corrects_id)
     if state == "approved":
         standing.approved.add((payer_id, asset_id))
     else:
@@ -173,8 +168,10 @@ def _add_edits(standing: Standing, places: Mapping[int, Place]) -> None:
 
 
 _DRAFTS: Final = """
-    SELECT id, payer_id, asset_id, group_key, kind, corrects_id, state, digest
-    FROM billing_invoice
+    SELECT id, payer_id, asset_id, group_key, kind, corrects_id, state, digest,
+           corrects_id IS NOT NULL OR (kind = 'credit_note' AND 'rebate' = ALL (
+               SELECT l.kind FROM billing_invoiceline l WHERE l.invoice_id = i.id))
+    FROM billing_invoice i
     WHERE payer_id = ANY(%s::bigint[]) AND state IN ('draft', 'approved') AND key = ''
     ORDER BY id
 """

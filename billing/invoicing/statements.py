@@ -59,7 +59,8 @@ VERSIONS: Final = """
 """
 EARLIER: Final = """
     SELECT l.billable_id, l.id, i.id, i.kind, i.number, i.payer_id, i.group_key, i.series_key,
-           l.due, (SELECT coalesce(sum(n.due * CASE o.kind WHEN 'credit_note' THEN 1 ELSE -1 END), 0)
+           l.due, (SELECT coalesce(sum(
+                       CASE o.kind WHEN 'credit_note' THEN n.due ELSE -n.due END), 0)
                    FROM billing_invoiceline n JOIN billing_invoice o ON o.id = n.invoice_id
                    WHERE n.corrects_line_id = l.id AND o.number <> '' AND o.state <> 'void'),
            l.details::text, l.sources::text, l.tax_code, l.category, l.jurisdiction, l.percentage,

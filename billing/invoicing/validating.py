@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -37,6 +37,19 @@ def check(
         if profile is not None and draft.kind == INVOICE:
             draft.problems += _of_size(draft, profile, standing, until)
         draft.problems.sort(key=lambda one: (not one.is_critical, one.code, one.path))
+
+
+def check_party(draft: Draft, party: Mapping[str, Any]) -> None:
+    """Note what documents lack of who buys."""
+    if not party.get("address"):
+        draft.problems.append(
+            Problem(
+                code="no_address",
+                component="customer",
+                path="party.address",
+                remedy="enter the payer's address: e-invoices need it",
+            )
+        )
 
 
 def _problems(
@@ -113,7 +126,7 @@ def _is_carried_enough(draft: Draft, profile: Profile, until: datetime) -> bool:
 def _waiting(consumer_ids: Iterable[int], until: datetime) -> frozenset[int]:
     with connection.cursor() as cursor:
         numbers = arrays.whole(consumer_ids)
-        cursor.execute(_WAITING, [numbers, until, numbers, until])
+        cursor.execute(_WAITING, [numbers, until] * 3)
         return frozenset(row[0] for row in cursor.fetchall())
 
 
@@ -122,4 +135,6 @@ _WAITING: Final = """
     WHERE customer_id = ANY(%s::bigint[]) AND due_at <= %s
     UNION SELECT customer_id FROM billing_contract
     WHERE customer_id = ANY(%s::bigint[]) AND due_at <= %s
+    UNION SELECT customer_id FROM billing_charge
+    WHERE customer_id = ANY(%s::bigint[]) AND scheduled_at <= %s
 """

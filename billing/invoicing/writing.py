@@ -12,7 +12,7 @@ import msgspec
 from django.db import connection
 
 from billing.invoicing.composing import spans
-from billing.invoicing.facts import Draft, DraftLine, DraftTax
+from billing.invoicing.facts import Draft, DraftLine, DraftTax, Totals
 from billing.invoicing.materials import Profile
 from ledger import arrays
 from ledger.money import text
@@ -56,7 +56,7 @@ def digest_of(draft: Draft, header: Mapping[str, Any]) -> bytes:
         {name: value for name, value in _line(line).items() if name not in {"cut_from", "cut_to"}}
         for line in draft.lines
     ]
-    said = [header, asdict(draft.totals), lines, [_tax(tax) for tax in draft.taxes]]
+    said = [header, _totals(draft.totals), lines, [_tax(tax) for tax in draft.taxes]]
     return hashlib.sha256(_encode(said)).digest()
 
 
@@ -93,7 +93,7 @@ def invoice_row(
 ) -> Row:
     """Return the columns of a draft that composing it settles."""
     return header | {
-        **asdict(draft.totals),
+        **_totals(draft.totals),
         "cut": draft.cut,
         "until": draft.until,
         "run_id": run_id,
@@ -157,6 +157,10 @@ def insert_lines(drafts: Iterable[tuple[int, Draft]]) -> int:
         if taxes:
             cursor.execute(_TAXES, [_encode(taxes).decode()])
     return len(lines)
+
+
+def _totals(totals: Totals) -> Row:
+    return {name: getattr(totals, name) for name in TOTALS}
 
 
 def _line(line: DraftLine) -> Row:

@@ -94,3 +94,17 @@ def test_a_corrected_price_is_given_back_and_follows_its_usage(sub):
     sub.use(50, "2024-01-20", received="2024-02-05")
     assert issue(sub, "2024-02-06") == [("invoice", 40)]
     assert verification.verify().disagreements == []
+
+
+def test_a_rebate_and_an_invoice_are_drafted_again_side_by_side(sub):
+    sign(sub)
+    sub.use(300, "2024-01-10")
+    first = sub.draft("2024-02-01")
+    assert len(first.new) == 2
+
+    assert sorted(sub.draft("2024-02-01").same) == sorted(first.new)
+
+    sub.use(100, "2024-01-20", received="2024-02-05")
+    again = sub.draft("2024-02-05")
+    assert (again.new, again.discarded, sorted(again.changed)) == ([], [], sorted(first.new))
+    assert [(one.kind, one.due) for one in sub.drafts] == [("invoice", 400), ("credit_note", 40)]

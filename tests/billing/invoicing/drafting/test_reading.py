@@ -64,7 +64,7 @@ def test_open_sources_are_found_by_their_index():
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            f"EXPLAIN {statements.LOCK}",
+            f"EXPLAIN {statements.FIND}",
             [[customer.pk], [on("2025-03-01") + timedelta(days=1)]],
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())

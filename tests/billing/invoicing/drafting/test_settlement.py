@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from billing import contracts
+from billing.charging import oneoffs
 from billing.models import Billable, Invoice
 from tests import factories
 from tests.billing.charging.agreed import on
@@ -315,3 +317,45 @@ def test_only_what_is_over_is_settled():
 
     assert Billable.objects.filter(settled_at=None).count() == 1
     assert Invoice.objects.get().is_progressive
+
+
+def test_what_a_contract_lacks_is_a_line():
+    shop = with_usage()
+    shop.agreed.scene.limit(None)
+    contracts.create(
+        customer=shop.payer,
+        key="contract",
+        asset=shop.agreed.scene.dollars,
+        starts_at=on("2024-01-01"),
+        ramp="P1M",
+        amounts=[Decimal(100)],
+        at=on("2024-01-01"),
+    )
+    shop.use(30, "2024-01-10")
+
+    shop.draft("2024-02-01")
+
+    line = next(line for line in rows(shop.only) if line.kind == "true_up")
+    assert (line.due, line.contract.key) == (70, "contract")
+    assert line.details == {"committed": "100", "drawn": "30"}
+
+
+def test_something_charged_once_is_a_line():
+    shop = billed()
+    oneoffs.charge_once(
+        customer=shop.payer,
+        key="onboarding",
+        name="Onboarding",
+        asset=shop.agreed.scene.dollars,
+        quantity=Decimal(2),
+        unit_price=Decimal(250),
+        product="services",
+        at=on("2024-01-10"),
+        by="tests",
+    )
+
+    shop.draft("2024-01-11")
+
+    [line] = rows(shop.only)
+    assert (line.kind, line.description, line.product) == ("one_off", "Onboarding", "services")
+    assert (line.quantity, line.unit_price, line.due) == (2, 250, 500)
