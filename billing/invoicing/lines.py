@@ -16,6 +16,7 @@ from billing.rating.lines import Document, Line
 from billing.rating.lines import lines as rated_lines
 from ledger.money import ONE, ZERO, add, negate, subtract, text
 
+MINIMUM: Final = "minimum"
 UNEXPLAINED: Final = "unexplained"  # of details: the price does not come to the amount
 RUNNING: Final = "running"  # of details: the period went on when it was billed
 CONTRIBUTED: Final = "contributed"  # of details: by events, where the price looks at each
@@ -83,7 +84,7 @@ def turned(made: DraftLine) -> DraftLine:
 
 def correction_of(source: Source, zone: tzinfo) -> str:
     """Describe what comes back of a source."""
-    return wording.correction(source.name, source.period, zone)
+    return wording.correction(_name(source), source.period, zone)
 
 
 def as_correction(made: DraftLine, source: Source, earlier: Earlier, zone: tzinfo) -> DraftLine:
@@ -103,7 +104,11 @@ def as_correction(made: DraftLine, source: Source, earlier: Earlier, zone: tzinf
 def _description(source: Source, zone: tzinfo) -> str:
     if source.kind == USAGE and source.earlier and not source.earlier[0].is_running:
         return wording.late(source.name, source.period, zone)
-    return source.name
+    return _name(source)
+
+
+def _name(source: Source) -> str:
+    return wording.minimum(source.name) if source.kind == MINIMUM else source.name
 
 
 def _explain_usage(made: DraftLine, source: Source, change: Billed, exponent: int) -> None:
@@ -120,8 +125,8 @@ def _explain_usage(made: DraftLine, source: Source, change: Billed, exponent: in
     made.arithmetic = [_written(one) for one in document.lines]
     if document.exact_total != sums.amount:
         details[UNEXPLAINED] = text(subtract(sums.amount, document.exact_total))
-    if len(document.lines) == 1:
-        made.unit_price = document.lines[0].unit_price
+    if len(document.lines) == 1 and document.lines[0].quantity == made.quantity:
+        made.unit_price = document.lines[0].unit_price  # not one of packages or converted units
     made.details = details
 
 

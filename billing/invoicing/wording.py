@@ -28,6 +28,11 @@ def stretch(period: Period, zone: tzinfo) -> str:
     return first if first == last else f"{first} – {last}"
 
 
+def minimum(name: str) -> str:
+    """Describe what usage lacked to the least amount of a period."""
+    return f"{name}: minimum for the period"
+
+
 def late(name: str, period: Period, zone: tzinfo) -> str:
     """Describe usage that came after its period had been invoiced."""
     return f"Late usage of {stretch(period, zone)}: {name}"

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from billing.rating.part import FLAT, Part
+from billing.rating.conversion import MULTIPLY, Conversion
+from billing.rating.package import Package
+from billing.rating.part import FLAT, USAGE, Part
 from billing.rating.rated import Rated
 from ledger.money import ONE, ZERO, add, multiply, round_half_away, subtract, text
 
@@ -182,12 +184,19 @@ def _description(rated: Rated, part: Part) -> str:
         case "commitment" if rated.minimum is not None:
             return f"Up to the minimum of {text(rated.minimum)}"
     words = _WORDS.get((rated.type, part.kind)) or _WORDS["", part.kind]
-    unit = rated.conversion.display_unit if rated.conversion is not None else ""
-    if unit and part.kind != FLAT:
-        words = f"{words} ({unit})"
+    if isinstance(rated.price, Package) and part.kind == USAGE:
+        words = f"{words} of {text(rated.price.size)}"
+    if rated.conversion is not None and part.kind != FLAT:
+        words = f"{words} ({_unit(rated.conversion)})"
     if part.name:
         words = f"{words}: {part.name}"
     return words if part.tier is None else f"{words}, tier {part.tier}"
+
+
+def _unit(conversion: Conversion) -> str:
+    """Name the unit that prices are for, which is not the one that is measured."""
+    sign = "\u00d7" if conversion.operation == MULTIPLY else "per"
+    return conversion.display_unit or f"{sign} {text(conversion.factor)}"
 
 
 _WORDS: Final = {

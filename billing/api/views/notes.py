@@ -139,6 +139,10 @@ class InvoiceAllocations(MoneyResource):
     def get(self, request: Request, invoice: str) -> Response:
         found = self.find(invoice)
         rows = Allocation.objects.filter(invoice=found) | Allocation.objects.filter(note=found)
+        if (
+            self.caller.customer_id is not None
+        ):  # that a debt was given up is not told to the debtor
+            rows = rows.exclude(kind=Allocation.Kind.WRITE_OFF)
         return self.page(p.AllocationOut, *pages.page(rows, self.asked(PageQuery)))
 
 

@@ -174,16 +174,20 @@ def _line(row: Sequence[Any]) -> PrintedLine:
 _SAME: Final = tuple({*_LINE} & {each.name for each in fields(PrintedLine)})
 
 
+_UNCOUNTED: Final = frozenset({"discount", "maximum", "commitment"})
+
+
 def _step(held: Mapping[str, Any]) -> Step:
     def written(name: str) -> str:
         value = held.get(name)
         return "" if value is None else str(value)
 
+    kind = written("kind") or "usage"
     return Step(
         text=written("description"),
-        kind=written("kind") or "usage",
+        kind=kind,
         tier=held.get("tier"),
-        quantity=written("quantity"),
+        quantity="" if kind in _UNCOUNTED else written("quantity"),
         price=written("unit_price"),
         amount=written("amount"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -22,6 +23,10 @@ _LONGEST_RUN: Final = 24  # letters without a place to break a line at
 _BREAK: Final = "\u200b"
 _LEAST_PRICE: Final = 2  # decimal places
 _WRITTEN_IN: Final = "en"  # what drafting says of steps
+_FIGURE: Final = re.compile(  # in what drafting says: Packages of 1000, Discount of 10 %
+    r"(?:^Packages of |^Discount of |imum of )(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<sign> %)?"
+)
+_UNIT: Final = re.compile(r"\([^()]+\)")  # Usage (thousand calls)
 _GROUP: Final = 4  # letters of an IBAN
 _SIGNED: Final = frozenset({"credit", "prepaid"})
 
@@ -137,12 +142,13 @@ def _sections(printable: Printable, words: Wording) -> list[dict[str, Any]]:
 
 def _line(line: PrintedLine, printable: Printable, words: Wording) -> dict[str, Any]:
     starts, ends = line.starts_at, line.ends_at
-    has_steps = len(line.steps) > 1  # a single one is the line itself
+    # A single step is the line itself, unless its price is for another unit than is measured.
+    has_steps = len(line.steps) > 1 or (bool(line.steps) and line.unit_price is None)
     return {
         "text": breakable(line.description),
         "period": words.period(starts, ends, printable.time_zone) if starts and ends else "",
         "quantity": "" if line.quantity is None else words.number(line.quantity),
-        "unit": breakable(line.unit),
+        "unit": breakable(words.units(line.unit, line.quantity)),
         "price": ""
         if line.unit_price is None
         else words.number(line.unit_price, least=min(_LEAST_PRICE, printable.exponent)),
@@ -165,11 +171,28 @@ def _step(step: Step, printable: Printable, words: Wording) -> dict[str, str]:
 
 
 def step_text(step: Step, words: Wording) -> str:
-    """Return what a step is: as it was written down, or in the reader's language."""
+    """
+    Return what a step is: as it was written down, or in the reader's language with its figures.
+
+    >>> from billing.invoicing.documents.wording import wording
+    >>> step_text(Step(kind="discount", text="Discount of 12.5 %"), wording("de"))
+    'Rabatt (12,5\\xa0%)'
+    """
     if step.text and words.language == _WRITTEN_IN:
         return step.text
     named = words.named("steps", step.kind) or step.text
-    return named if step.tier is None else f"{named}, {words['tier'].format(tier=step.tier)}"
+    named = named if step.tier is None else f"{named}, {words['tier'].format(tier=step.tier)}"
+    return f"{named} {_detail(step.text, words)}".rstrip()
+
+
+def _detail(text: str, words: Wording) -> str:
+    """Return the figure or the unit that is written of a step."""
+    if unit := _UNIT.search(text):
+        return unit[0]
+    if figure := _FIGURE.search(text):
+        write = words.percentage if figure["sign"] else words.number
+        return f"({write(Decimal(figure['number']))})"
+    return ""
 
 
 def _written(value: str, write: Any) -> str:

@@ -31,6 +31,7 @@ _VAT: Final = EU | {"CH", "GB", "IS", "LI", "NO", "XI"}
 _MOST_PLACES: Final = 12
 _BESIDE: Final = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # KWD1, 1KWD
 _APART: Final = "\xa0"
+_COUNTABLE: Final = re.compile(r"[a-z -]*[a-z]{3}[a-rt-z]|day|job|run")  # a word, not GB or kwh
 _MINUS: Final = "\u2212"
 
 
@@ -84,6 +85,22 @@ class Wording:
         fraction = "0" * least + "#" * (places - least)
         written = format_decimal(number, format=f"#,##0.{fraction}", locale=self.locale)
         return str(written).replace("-", _MINUS)
+
+    def units(self, unit: str, quantity: Decimal | None) -> str:
+        """
+        Write what is counted, in the plural where English has one and it is a word.
+
+        >>> [wording("en").units(unit, Decimal(2)) for unit in ("call", "query", "GB", "tokens")]
+        ['calls', 'queries', 'GB', 'tokens']
+        """
+        is_one = quantity is None or abs(quantity) == 1
+        if is_one or self.language != DEFAULT or not _COUNTABLE.fullmatch(unit):
+            return unit
+        if unit.endswith(("x", "ch", "sh")):
+            return f"{unit}es"
+        if unit.endswith("y") and unit[-2] not in "aeiou":
+            return f"{unit[:-1]}ies"
+        return f"{unit}s"
 
     def percentage(self, percentage: Decimal) -> str:
         """
