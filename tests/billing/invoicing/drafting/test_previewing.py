@@ -57,7 +57,7 @@ def test_minimums_and_coupons_are_expected_too():
 
     assert shown(preview(shop, "2024-02-01", at="2024-01-15")) == [
         ("Calls", 7, False),
-        ("Calls", 13, True),
+        ("Calls: minimum for the period", 13, True),
         ("Coupon", -2, True),
     ]
 
