@@ -42,24 +42,27 @@ class MeterForm(OperationForm):
         required=False,
         help_text="What grants may be restricted to; empty is the key.",
     )
-    late_usage = forms.ChoiceField(choices=LATE_USAGE, label="Late usage")
+    late_usage = forms.ChoiceField(choices=LATE_USAGE, label="Late usage", required=False)
 
 
 class ChangeForm(OperationForm):
     name = forms.CharField(max_length=200, required=False)
-    late_usage = forms.ChoiceField(choices=LATE_USAGE, label="Late usage")
+    late_usage = forms.ChoiceField(choices=LATE_USAGE, label="Late usage", required=False)
 
     def prepare(self) -> None:
         self.initial = {"name": self.row.name, "late_usage": self.row.late_usage}
 
 
 def _create(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
+    given["late_usage"] = given["late_usage"] or Meter.LateUsage.RERATE
     meter = catalogue.create_meter(at=now(), **given)
     return Done(message=f"Added the meter {meter.key}.", row=meter)
 
 
 def _change(request: HttpRequest, row: Meter, given: dict[str, Any]) -> Done:
-    return Done(message=f"Changed {row.key}.", row=catalogue.change_meter(meter=row, **given))
+    late_usage = given["late_usage"] or None  # nothing: it stays
+    changed = catalogue.change_meter(meter=row, name=given["name"], late_usage=late_usage)
+    return Done(message=f"Changed {row.key}.", row=changed)
 
 
 def _archive(request: HttpRequest, row: Meter, given: dict[str, Any]) -> Done:

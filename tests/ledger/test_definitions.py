@@ -13,7 +13,7 @@ MAY_CHANGE = {
     "ledger_customer": {"name", "metadata", "is_active", "parent_id", "clock_id"},
     "wallets_wallet": {"name"},
     "wallets_creditgrant": {"name", "voided_at", "expired_at"},
-    "billing_meter": {"name", "archived_at"},
+    "billing_meter": {"name", "late_usage", "archived_at"},
     "billing_rate": set(),
     "billing_ratecard": {"name", "is_default"},
     "billing_subject": {"customer_id"},
