@@ -115,6 +115,7 @@ def _lock(invoice_ids: Sequence[int]) -> list[Invoice]:
     rows = Invoice.objects.filter(pk__in=invoice_ids).annotate(
         digest_now=RawSQL(_DIGEST_OF, [])  # noqa: S611 - a constant
     )
+    rows = rows.defer("supplier", "party", "tax_decision", "note", "reason")
     return list(rows.select_related("payer", "book").order_by("book", "payer__key", "pk"))
 
 
