@@ -28,7 +28,7 @@ from billing.invoicing.materials import (
     Source,
 )
 from billing.invoicing.printing import upto
-from ledger.money import ZERO, add, negate, subtract, total
+from ledger.money import ZERO, add, negate, round_half_away, subtract, total
 from ledger.periods import Period
 
 INVOICE: Final = "invoice"
@@ -70,25 +70,22 @@ def compose(case: Case) -> Composed:
     """Return the documents that a payer's sources come to."""
     found = Composed()
     drafts: dict[Place, Draft] = {}
-    stuck: list[Problem] = []
     for source in sorted(case.sources, key=_turn):
         reached = upto(source.now, case.currency.exponent)
         change = reached.since(source.before)
         if _is_quiet(source, change):
             found.quiet.append(source)
         elif _comes_back(source, change, case):
-            stuck += _give_back(case, drafts, source, change)
+            _give_back(case, drafts, source, change)
         else:
-            stuck += _invoice(case, drafts, source, reached)
+            _invoice(case, drafts, source, reached, change)
     for place in case.edits.keys() - drafts.keys():
         drafts[place] = _draft(case, place)
-    _finish_all(case, drafts, stuck, found)
+    _finish_all(case, drafts, found)
     return found
 
 
-def _finish_all(
-    case: Case, drafts: dict[Place, Draft], stuck: list[Problem], found: Composed
-) -> None:
+def _finish_all(case: Case, drafts: dict[Place, Draft], found: Composed) -> None:
     for place in sorted(drafts, key=_place_order):
         draft = drafts.pop(place)
         _finish(case, place, draft)
@@ -96,9 +93,6 @@ def _finish_all(
             note.lines = [*draft.lines, *note.lines]  # one credit note, for both
             note.problems += draft.problems
             continue
-        if draft.kind == INVOICE:
-            draft.problems += stuck
-            stuck = []
         if _is_wanted(draft, case, place):
             found.drafts.append(draft)
         else:
@@ -161,37 +155,40 @@ def _is_given_away(source: Source) -> bool:
 
 
 def _invoice(
-    case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed
-) -> list[Problem]:
+    case: Case, drafts: dict[Place, Draft], source: Source, reached: Billed, change: Billed
+) -> None:
     consumer = case.consumers[source.consumer_id]
     group_key = grouping.key_of(case.profile, consumer, source)
     place = Place(case.payer_id, case.currency.asset_id, group_key, INVOICE, None)
     if _is_deferred(case, place, source):
-        return []
+        return
     made = lines.line(
         source, reached, consumer=consumer, exponent=case.currency.exponent, zone=case.zone
     )
+    note = next((_note_on(one, case) for one in source.earlier), None)
     if source.kind == REBATE and made.amount < ZERO:
         _add(case, drafts, place._replace(kind=CREDIT_NOTE), lines.turned(made))
-        return []
-    if made.amount < ZERO and source.before != NOTHING_BILLED and not _is_given_away(source):
-        return _adjust(case, drafts, place, source, reached)
-    _add(case, drafts, place, made)
-    return []
+    elif _is_given_away(source) and change.printed.due > ZERO and note in drafts:
+        _add(case, drafts, note, lines.turned(made))  # what was taken off goes back with the rest
+    elif made.amount < ZERO and source.before != NOTHING_BILLED and not _is_given_away(source):
+        _adjust(case, drafts, place, source, change)
+    else:
+        _add(case, drafts, place, made)
 
 
 def _adjust(
-    case: Case, drafts: dict[Place, Draft], place: Place, source: Source, reached: Billed
-) -> list[Problem]:
+    case: Case, drafts: dict[Place, Draft], place: Place, source: Source, change: Billed
+) -> None:
     """Take what fell off the next invoice, a line for each that billed it."""
-    parts, missing = _shared(source, reached.since(source.before))
+    parts, not_owed = _shared(source, change, case.currency.exponent)
     was = source.before
     for earlier, part in parts:
-        made, was = _corrected(case, source, was, part, is_whole=len(parts) == 1 and not missing)
+        made, was = _corrected(case, source, was, part, is_whole=len(parts) == 1)
         made.kind, made.corrects_line_id = ADJUSTMENT, earlier.line_id
         made.description = lines.correction_of(source, case.zone)
         _add(case, drafts, place, made)
-    return _not_given_back(source, missing)
+    if not_owed:
+        _add(case, drafts, place, lines.not_owed(made, source, not_owed))
 
 
 def _corrected(
@@ -209,39 +206,26 @@ def _corrected(
     return made, becomes
 
 
-def _give_back(
-    case: Case, drafts: dict[Place, Draft], source: Source, change: Billed
-) -> list[Problem]:
+def _give_back(case: Case, drafts: dict[Place, Draft], source: Source, change: Billed) -> None:
     """Add what fell to credit notes against the documents that billed it, the last first."""
-    parts, missing = _shared(source, change)
+    parts, not_owed = _shared(source, change, case.currency.exponent)
     was = source.before
     for earlier, part in parts:
-        place = Place(
-            earlier.payer_id,
-            case.currency.asset_id,
-            earlier.group_key,
-            CREDIT_NOTE,
-            earlier.invoice_id,
-        )
+        place = _note_on(earlier, case)
         if _is_deferred(case, place, source):
-            continue
-        made, was = _corrected(case, source, was, part, is_whole=len(parts) == 1 and not missing)
-        _add(case, drafts, place, lines.as_correction(made, source, earlier, case.zone))
-    return _not_given_back(source, missing)
+            return  # and what would follow it
+        made, was = _corrected(case, source, was, part, is_whole=len(parts) == 1)
+        line = lines.as_correction(made, source, earlier, case.zone)
+        _add(case, drafts, place, line)
+        drafts[place].left = earlier.left
+    if not_owed:
+        _add(case, drafts, place, lines.not_owed(line, source, negate(not_owed)))
 
 
-def _not_given_back(source: Source, missing: Decimal) -> list[Problem]:
-    if not missing:
-        return []
-    return [
-        Problem(
-            code="nothing_left_to_credit",
-            component="line",
-            path=source.name,
-            remedy=f"{missing:f} less was used than invoiced, but credit notes gave it back"
-            " already; check those notes, or charge the difference by hand",
-        )
-    ]
+def _note_on(earlier: Earlier, case: Case) -> Place:
+    return Place(
+        earlier.payer_id, case.currency.asset_id, earlier.group_key, CREDIT_NOTE, earlier.invoice_id
+    )
 
 
 def _billed(source: Source) -> list[Earlier]:
@@ -249,26 +233,30 @@ def _billed(source: Source) -> list[Earlier]:
     return [one for one in source.earlier if one.kind in _GIVING and one.due >= ZERO]
 
 
-def _shared(source: Source, change: Billed) -> tuple[list[tuple[Earlier, Billed]], Decimal]:
-    """Share what fell among the lines that billed it; the last one bears all but what is due."""
+def _shared(
+    source: Source, change: Billed, exponent: int
+) -> tuple[list[tuple[Earlier, Billed]], Decimal]:
+    """
+    Share what fell among the lines that billed it; the last one bears all but what is due.
+
+    Returns as well how much of it nobody has paid for: it was discounted, or given back before.
+    """
     billed = _billed(source)
     rest = negate(change.printed.due)
-    if rest <= ZERO:
+    if rest <= ZERO or not billed:
         return [(one, change) for one in billed[:1]], ZERO
     parts: list[tuple[Earlier, Decimal]] = []
     for earlier in billed:
-        if part := min(rest, earlier.creditable):
+        left = subtract(earlier.creditable, round_half_away(earlier.discount, exponent))
+        if (part := min(rest, left)) > ZERO:
             parts.append((earlier, part))
             rest = subtract(rest, part)
-    if not parts:
-        return [], rest
-    simple = [(earlier, _due_alone(negate(part))) for earlier, part in parts]
-    if rest:
-        return simple, rest
+    parts = parts or [(billed[0], ZERO)]
+    simple = [(earlier, _due_alone(negate(part))) for earlier, part in parts[:-1]]
     others = NOTHING_BILLED
-    for _, change_of_one in simple[:-1]:
+    for _, change_of_one in simple:
         others = others.plus(change_of_one)
-    return [*simple[:-1], (simple[-1][0], change.since(others))], ZERO
+    return [*simple, (parts[-1][0], change.since(others))], rest
 
 
 def _due_alone(amount: Decimal) -> Billed:
@@ -314,9 +302,24 @@ def _draft(case: Case, place: Place) -> Draft:
 def _finish(case: Case, place: Place, draft: Draft) -> None:
     draft.lines.sort(key=lambda line: line.kind == ADJUSTMENT)
     draft.problems += edited.apply(draft, case.edits.get(place, ()), consumer_id=case.payer_id)
+    draft.problems += _too_much(draft)
     if draft.kind == INVOICE and total(line.due for line in draft.lines) < ZERO:
         draft.kind, draft.series_key = CREDIT_NOTE, "CN"
         draft.lines = [lines.turned(line) for line in draft.lines]
+
+
+def _too_much(draft: Draft) -> Iterable[Problem]:
+    """Say that a note would give back more than its document has left, which nobody may issue."""
+    if draft.left is None:
+        return
+    if (more := subtract(total(line.due for line in draft.lines), draft.left)) > ZERO:
+        yield Problem(
+            code="nothing_left_to_credit",
+            component="document",
+            remedy=f"it gives back {more:f} more than is left of the document: take that off by a"
+            " discount, if it was given back or taken off otherwise, then issue the note",
+            is_critical=True,
+        )
 
 
 def _is_wanted(draft: Draft, case: Case, place: Place) -> bool:

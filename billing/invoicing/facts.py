@@ -183,6 +183,7 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     tax_decision: dict[str, Any] = field(default_factory=dict)
     corrects_id: int | None = None  # the document that this one corrects
+    left: Decimal | None = None  # of that, before tax, less what notes gave back; none: not known
     cut: str = ""
     until: datetime | None = None
     tax_date: date | None = None

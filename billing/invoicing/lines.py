@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from billing.invoicing import wording
 from billing.invoicing.facts import Billed, DraftLine, LineSource
-from billing.invoicing.materials import USAGE, Consumer, Earlier, Source
+from billing.invoicing.materials import ADJUSTMENT, USAGE, Consumer, Earlier, Source
 from billing.rating.lines import Document, Line
 from billing.rating.lines import lines as rated_lines
 from ledger.money import ONE, ZERO, add, negate, subtract, text
@@ -98,6 +98,23 @@ def as_correction(made: DraftLine, source: Source, earlier: Earlier, zone: tzinf
         jurisdiction=earlier.jurisdiction,
         percentage=earlier.percentage,
         is_inclusive=earlier.is_inclusive,
+    )
+
+
+def not_owed(made: DraftLine, source: Source, amount: Decimal) -> DraftLine:
+    """Return the line that takes off a correction what its payer was not, or no more, charged."""
+    return DraftLine(
+        kind=ADJUSTMENT,
+        consumer_id=made.consumer_id,
+        beneficiary_id=made.beneficiary_id,
+        description=wording.not_owed(source.name),
+        period=made.period,
+        amount=amount,
+        due=amount,
+        corrects_line_id=made.corrects_line_id,
+        product=made.product,
+        tax_code=made.tax_code,
+        is_inclusive=made.is_inclusive,
     )
 
 

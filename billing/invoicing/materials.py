@@ -82,6 +82,8 @@ class Earlier:
     series_key: str
     due: Decimal
     creditable: Decimal  # of what was due, less what credit notes gave back
+    discount: Decimal = ZERO  # its share of what was taken off the document by hand
+    left: Decimal = ZERO  # of the document, less what credit notes gave back
     is_running: bool  # the period went on when it was issued
     details: Mapping[str, Any]
     sources: Sequence[LineSource]

@@ -379,7 +379,8 @@ def earlier_lines(billable_ids: Iterable[int]) -> Iterator[tuple[int, Earlier]]:
         rows = cursor.fetchall()
     for row in rows:
         billable_id, line_id, invoice_id, kind, number, payer_id, group_key, series_key = row[:8]
-        due, credited, details, sources, code, category, place, percentage, is_inclusive = row[8:]
+        due, credited, discount, left, details, sources = row[8:14]
+        code, category, place, percentage, is_inclusive = row[14:]
         said = _decode(details)
         yield (
             billable_id,
@@ -393,6 +394,8 @@ def earlier_lines(billable_ids: Iterable[int]) -> Iterator[tuple[int, Earlier]]:
                 series_key=series_key,
                 due=due,
                 creditable=max(ZERO, subtract(due, credited)),
+                discount=discount,
+                left=left,
                 is_running=bool(said.get(RUNNING)),
                 details=said,
                 sources=[_line_source(one) for one in _decode(sources)],

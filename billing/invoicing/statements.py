@@ -57,15 +57,27 @@ VERSIONS: Final = """
     LEFT JOIN billing_addon d ON d.id = w.addon_id
     WHERE c.id = ANY(%s::bigint[])
 """
+# A discount given by hand belongs to all lines of its document, by what is due of them.
 EARLIER: Final = """
     SELECT l.billable_id, l.id, i.id, i.kind, i.number, i.payer_id, i.group_key, i.series_key,
            l.due, (SELECT coalesce(sum(
                        CASE o.kind WHEN 'credit_note' THEN n.due ELSE -n.due END), 0)
                    FROM billing_invoiceline n JOIN billing_invoice o ON o.id = n.invoice_id
                    WHERE n.corrects_line_id = l.id AND o.number <> '' AND o.state <> 'void'),
+           CASE WHEN l.due > 0 THEN least(l.due, l.due * w.discount / w.owed) ELSE 0 END,
+           w.due - (SELECT coalesce(sum(n.due), 0)
+                    FROM billing_invoiceline n JOIN billing_invoice o ON o.id = n.invoice_id
+                    WHERE o.corrects_id = i.id AND o.kind = 'credit_note' AND o.number <> ''
+                      AND o.state <> 'void'),
            l.details::text, l.sources::text, l.tax_code, l.category, l.jurisdiction, l.percentage,
            l.is_inclusive
     FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
+    CROSS JOIN LATERAL (
+        SELECT sum(d.due) AS due, sum(greatest(d.due, 0)) AS owed,
+               coalesce(-sum(d.due) FILTER (
+                   WHERE d.due < 0 AND d.billable_id IS NULL AND d.corrects_line_id IS NULL), 0)
+                   AS discount
+        FROM billing_invoiceline d WHERE d.invoice_id = i.id) w
     WHERE l.billable_id = ANY(%s::bigint[]) AND i.number <> '' AND i.state <> 'void'
     ORDER BY l.billable_id, l.id DESC
 """

@@ -43,6 +43,11 @@ def correction(name: str, period: Period, zone: tzinfo) -> str:
     return f"Correction of {stretch(period, zone)}: {name}"
 
 
+def not_owed(name: str) -> str:
+    """Describe what of a correction was discounted, or given back before."""
+    return f"Discounted or given back before: {name}"
+
+
 def _day(instant: datetime, zone: tzinfo) -> str:
     local = instant.astimezone(zone)
     return f"{local.day} {local:%B %Y}"

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from billing.invoicing import issuing
+from billing.invoicing import edits, issuing
 from billing.invoicing.errors import NothingToCreditError
 from billing.models import Billable, Invoice
+from ledger import verification
 from tests import factories
 from tests.billing.charging.agreed import on
 from tests.billing.invoicing.drafting.billed import billed, lines, money, rows, with_usage
@@ -206,12 +207,69 @@ def test_what_was_credited_by_hand_is_not_credited_again():
     credited_by_hand(shop, january, usage, 5)
     shop.agreed.scene.void("one")
 
-    shop.use(1, "2024-02-05")
-    shop.draft("2024-03-01")
+    [note] = shop.issue("2024-02-04")
 
-    invoice, note = shop.drafts
     assert note.due == 2
-    assert "nothing_left_to_credit" in [one["code"] for one in invoice.problems]
+    assert lines(note) == money(
+        ("Correction of January 2024: Calls", "7"),
+        ("Discounted or given back before: Calls", "-5"),
+    )
+    assert shop.agreed.scene.unbilled == 0
+    assert shop.agreed.scene.holds("credit_notes", "calls") == 0
+    assert verification.verify(book=shop.book).is_clean
+
+
+def test_what_was_given_back_in_full_by_hand_leaves_a_note_over_nothing():
+    shop = with_usage()
+    shop.use(7, "2024-01-10", id="one")
+    [january] = shop.issue("2024-02-01")
+    credited_by_hand(shop, january, rows(january)[-1], 7)
+    shop.agreed.scene.void("one")
+
+    [note] = shop.issue("2024-02-04")
+
+    assert (note.due, note.state) == (0, "paid")
+    assert shop.agreed.scene.unbilled == 0
+    assert shop.draft("2024-02-05").open == []
+
+
+def test_of_a_discounted_invoice_what_was_paid_is_given_back():
+    shop = with_usage()
+    shop.use(80, "2024-01-10", id="one")
+    shop.draft("2024-02-01")
+    edits.edit(
+        invoice=shop.only,
+        operation="discount",
+        content={"percentage": "25"},
+        reason="Agreed",
+        by="Ada",
+        key="d",
+        at=on("2024-02-01"),
+    )
+    [january] = shop.issue("2024-02-01")
+    assert january.due == 75  # of 100
+    shop.agreed.scene.void("one")
+    shop.use(5, "2024-02-05")
+
+    note, following = shop.issue("2024-03-01")
+
+    assert (note.corrects, note.due) == (january, 60)
+    assert following.due == 15
+    assert shop.agreed.scene.unbilled == 0
+    assert verification.verify(book=shop.book).is_clean
+
+
+def test_a_coupon_goes_back_with_what_it_was_for():
+    shop = with_usage()
+    shop.agreed.coupon(redeemed="2024-01-01", percentage=Decimal(50))
+    shop.use(80, "2024-01-10", id="one")
+    [january] = shop.issue("2024-02-01")
+    shop.agreed.scene.void("one")
+
+    [note] = shop.issue("2024-02-04")
+
+    assert (note.corrects, note.due) == (january, 40)
+    assert shop.agreed.scene.unbilled == 0
 
 
 def credited_by_hand(shop, invoice, line, amount):
