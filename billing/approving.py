@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.dateparse import parse_date
+
 from billing import payments
 from billing.invoicing import credit_notes, lifecycle
 from billing.invoicing.credit_notes import Amount, Full, Lines, What
@@ -24,11 +26,12 @@ _WHATS: Final = ("full", "lines", "amount")
 
 
 def issue_of(book: Book, arguments: Arguments, at: datetime) -> Order:
-    """Read an invoice that is to be issued."""
+    """Read an invoice that is to be issued: invoice, and perhaps issue_date."""
     invoice = invoice_of(book, arguments)
+    issue_date = parse_date(str(arguments.get("issue_date", "")))
 
     def run(act: Act) -> str:
-        issued = lifecycle.issue(invoice=invoice, by=said(act), at=act.at)
+        issued = lifecycle.issue(invoice=invoice, by=act.cause, at=act.at, issue_date=issue_date)
         return f"invoice {issued.number}"
 
     return Order(invoice.payer, invoice.asset, invoice.due, run)
@@ -140,8 +143,3 @@ def _amounts(given: Any) -> dict[int, Decimal | None]:
         else amount_of({"lines": amount}, "lines")
         for key, amount in given.items()
     }
-
-
-def said(act: Act) -> str:
-    """Return who did it and why, in one line."""
-    return f"{act.cause}: {act.reason}" if act.reason else act.cause

@@ -1,4 +1,4 @@
-"""The credit-note wizard: what of a document is given back, how much, and where to."""
+"""The credit-note wizard: what is given back, how much, where to; debit notes and write-offs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-from billing.admin.money import MoneyField
+from billing.admin.money import MoneyField, time_of
 from billing.approving import what_of
-from billing.invoicing import credit_notes, creditable
+from billing.invoicing import credit_notes, creditable, debit_notes
 from billing.models import Invoice
 from billing.payments.locking import NOT_PAYABLE
 from ledger.admin import operations
+from ledger.admin.base import cause_of
 from ledger.admin.display import figures
 from ledger.admin.fields import ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
@@ -147,6 +148,29 @@ def _write_off(request: HttpRequest, row: Invoice, given: dict[str, Any]) -> Don
     )
 
 
+class DebitForm(ReasonedForm):
+    description = forms.CharField(max_length=500)
+    quantity = MoneyField(initial=1)
+    unit_price = forms.DecimalField(min_value=0, max_digits=38, decimal_places=12)
+    product = forms.CharField(
+        max_length=100, required=False, help_text="Names the account of revenue it belongs to."
+    )
+    tax_code = forms.CharField(max_length=100, required=False, help_text="The usual unless given.")
+
+
+def _debit(request: HttpRequest, row: Invoice, given: dict[str, Any]) -> Done:
+    reason, key = given.pop("reason"), given.pop("key")
+    note = debit_notes.charge(
+        invoice=row,
+        lines=[debit_notes.Extra(**given)],
+        reason=reason,
+        by=cause_of(request),
+        key=key,
+        at=time_of(row.payer),
+    )
+    return Done(message=f"{note} is issued.", row=note)
+
+
 def _is_issued(row: Invoice) -> bool:
     return row.kind != Invoice.Kind.CREDIT_NOTE and row.state not in NOT_PAYABLE
 
@@ -172,4 +196,13 @@ WRITE_OFF: Final = Operation(
     applies=lambda row: _is_issued(row) and row.open > 0,
     is_grave=True,
 )
-OPERATIONS: Final = (CREDIT, WRITE_OFF)
+DEBIT: Final = Operation(
+    name="debit",
+    label="Debit note",
+    explanation="Charges something on top of it, taxed as of now, on a document of its own.",
+    permission="billing.credit_invoice",
+    form=DebitForm,
+    run=_debit,
+    applies=_is_issued,
+)
+OPERATIONS: Final = (CREDIT, DEBIT, WRITE_OFF)

@@ -18,6 +18,7 @@ from django.db import connection
 from billing import collection
 from billing.invoicing import advancing, making
 from billing.invoicing.materials import Profile
+from billing.payments import dispositions
 from ledger import arrays
 from ledger.durations import cycle_of, parse
 from ledger.models import Book, Customer
@@ -52,10 +53,11 @@ class Clockwork:
         return payer_id, instant
 
     def do(self, payer_id: int, at: datetime) -> int:
-        """Make the documents of a payer that are due, and return how many were issued."""
+        """Make a payer's documents that are due, set credit off; return how many were issued."""
         self.done[payer_id] = at
         made = making.make(book=self.book, payer_ids=[payer_id], until=at, at=at, by=CAUSE)
         advanced = advancing.advance(at=at, by=CAUSE, payer_ids=[payer_id])
+        dispositions.set_off_open(payer_id=payer_id, by=CAUSE, at=at)
         return made.issued + advanced.issued
 
     def _next(self, payer_id: int, instants: Sequence[datetime]) -> datetime | None:

@@ -90,8 +90,13 @@ def give(
     by: str,
     at: datetime,
     key: str = "",
+    tolerates: bool = True,
 ) -> list[Allocation]:
-    """Write shares whose payer and documents the caller has locked; errors as ``allocate``."""
+    """
+    Write shares whose payer and documents the caller has locked; errors as ``allocate``.
+
+    ``tolerates`` small differences, unless what is left is wanted otherwise.
+    """
     _check(source, shares, owed)
     for share in shares:
         writeoffs.recover(
@@ -109,7 +114,7 @@ def give(
         )
         for share in shares
     ]
-    if isinstance(source, Unapplied) and shares:
+    if isinstance(source, Unapplied) and shares and tolerates:
         parts += _tolerated(source, shares, owed)
     return writing.write(
         parts,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from billing.models import Allocation, Invoice, Payment, Unapplied
-from billing.payments import allocating, claims, locking, policies, writing
+from billing.payments import allocating, locking, policies, writing
 from billing.payments.policies import Proposal, Share
 from billing.payments.telling import of_payment, tell
 from billing.payments.writing import Accounts
@@ -92,7 +92,6 @@ def record(
             source=money, shares=shares, owed=owed, payer=locked, policy=policy, by=by, at=at
         )
         money.refresh_from_db()
-        claims.settle([share.invoice_id for share in shares], at=at)
         data = of_payment(draft, money)
         tell("payment.recorded", key=f"payment:{draft.pk}", payer=locked, data=data, at=at)
         if allocating.left_of(money):

@@ -151,6 +151,13 @@ def _again(
     for invoice in owed.values():
         invoice.refresh_from_db()
     allocating.give(
-        source=money, shares=[share], owed=owed, payer=payer, policy=policy, by=by, at=at
+        source=money,
+        shares=[share],
+        owed=owed,
+        payer=payer,
+        policy=policy,
+        by=by,
+        at=at,
+        tolerates=False,
     )
     money.refresh_from_db()

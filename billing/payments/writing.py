@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from billing.invoicing import lifecycle
 from billing.models import Allocation, Dispute, Refund
+from billing.payments import claims
 from ledger import bulk, chart
 from ledger.chart import Spec
 from ledger.ids import LINES
@@ -144,7 +145,8 @@ def write(
     )
     touched = {number for part in parts for number in (part.invoice_id, part.note_id) if number}
     if touched:
-        lifecycle.refresh_state(invoice_ids=touched, at=at)
+        lifecycle.refresh_state(invoice_ids=touched, at=at, by=cause)
+        claims.settle(touched, at=at)
     return rows
 
 

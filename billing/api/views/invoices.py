@@ -20,6 +20,8 @@ from ledger.api.fields import PageQuery, listing
 from ledger.api.idempotency import once
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
+from wallets.api.serializers_approvals import CreditApprovalOut
+from wallets.api.views_approvals import asked_first
 
 _TAG: Final = "Invoices"
 # What a list may be narrowed by, and by which condition.
@@ -190,15 +192,25 @@ class InvoiceIssue(InvoiceResource):
         "issue-invoice",
         summary="Issue a draft, approved or not: it is numbered, posted and never changes again",
         description="Issuing again changes nothing. A draft whose sources were billed otherwise"
-        " since is answered `stale_draft`: draft it again.",
+        " since is answered `stale_draft`: draft it again. Much of it needs a second person.",
         tag=_TAG,
         path=["invoice"],
         body=s.IssueIn,
-        answer=s.InvoiceDetailOut,
+        answer={200: s.InvoiceDetailOut, 202: CreditApprovalOut},
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
-        return self.act(invoice, lifecycle.issue, **self.body(s.IssueIn))
+        terms, found = self.body(s.IssueIn), self.find(invoice)
+        waits = asked_first(
+            self,
+            "invoice.issue",
+            key=f"issue:{found.pk}",
+            at=self.time_of(found),
+            reason=f"Issue of {found}",
+            invoice=found,
+            **{name: value.isoformat() for name, value in terms.items() if value is not None},
+        )
+        return waits or self.act(invoice, lifecycle.issue, **terms)
 
 
 class InvoiceVoid(InvoiceResource):

@@ -186,6 +186,16 @@ class TestCreditNotes:
 
         assert now(invoice).open == 0
 
+    def test_something_is_charged_on_top(self, browser, invoice):
+        values = {
+            "key": "d-1", "reason": "Forgotten", "description": "Setup", "quantity": "2",
+            "unit_price": "12.50",
+        }  # fmt: skip
+        browser.do("billing_invoice_debit", invoice.pk, values=values)
+
+        note = Invoice.objects.get(kind="debit_note")
+        assert (note.due, note.corrects) == (25, invoice)
+
     def test_what_will_not_be_paid_is_written_off(self, browser, invoice):
         values = {"key": "w-1", "reason": "Insolvent", "relieves_tax": "on"}
 

@@ -11,7 +11,7 @@ from billing.models import Allocation, Dunning
 from ledger.models import Customer
 from tests import factories
 from tests.api import Api, code
-from tests.billing.payments.documents import issued, now, pay, standing
+from tests.billing.payments.documents import drafted, issued, now, pay, standing
 
 pytestmark = pytest.mark.django_db
 
@@ -191,6 +191,18 @@ class TestNotes:
         assert done.status_code == 200, done.content
         assert now(invoice).open == Decimal("107.10")
         assert done.json()["outcome"].startswith("credit note CN-")
+
+
+def test_a_large_invoice_is_issued_by_two(api, invoice, settings):
+    settings.METERBOOK_APPROVAL_ABOVE = {"USD": Decimal(10)}
+    draft = drafted(invoice.payer)
+    waits = send(api, f"invoices/{draft.pk}/issue", {}, status=202)
+    assert (waits["operation"], now(draft).number) == ("invoice.issue", "")
+
+    done = Api(invoice.book).post(f"approvals/{waits['id']}/approve", once="y")
+
+    assert done.json()["outcome"] == f"invoice {now(draft).number}"
+    assert now(draft).state == "issued"
 
 
 class TestWriteOffsAndDisputes:

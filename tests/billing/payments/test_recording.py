@@ -240,6 +240,17 @@ class TestTolerance:
 
         assert payments.left_of(money_of(pay(payer, "0.03"))) == Decimal("0.03")
 
+    def test_a_small_part_that_is_lost_is_not_taken_for_rounding(self):
+        invoice = issued()
+        payment = pay(invoice.payer, 100)
+        dispute = payments.open_dispute(
+            payment=payment, amount=Decimal("0.03"), reason="Fraud", by="psp", key="d", at=NOON
+        )
+
+        payments.decide(dispute=dispute, outcome="lost", decision="Shown", by="psp", at=NOON)
+
+        assert now(invoice).open == Decimal("0.03")
+
     @pytest.mark.parametrize("amount", ["99.95", "100.03"])
     def test_it_comes_back_with_the_payment(self, amount):
         invoice = issued()
