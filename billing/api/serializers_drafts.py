@@ -15,7 +15,7 @@ from ledger.api.fields import Amount, Body, Id, Instant, PageQuery, Query
 _AT: Final = "2026-03-01T12:00:00Z"
 
 
-class DraftIn(Body):
+class InvoiceDraftIn(Body):
     """Whose documents are to be drafted, and of what is due up to when."""
 
     payer = serializers.CharField(max_length=210, help_text="An id or key.")
@@ -24,13 +24,13 @@ class DraftIn(Body):
     example: ClassVar[dict[str, Any]] = {"payer": "acme", "until": _AT}
 
 
-class PreviewQuery(Query):
+class UpcomingQuery(Query):
     """Up to when."""
 
     until = Instant(required=False, help_text="Now, unless given; up to 400 days ahead.")
 
 
-class PreviewLineOut(serializers.Serializer[Any]):
+class UpcomingLineOut(serializers.Serializer[Any]):
     """One line of a document that would be drafted."""
 
     kind = serializers.CharField()
@@ -72,7 +72,7 @@ class PreviewLineOut(serializers.Serializer[Any]):
     }
 
 
-class PreviewDocumentOut(serializers.Serializer[Any]):
+class UpcomingDocumentOut(serializers.Serializer[Any]):
     """One document that would be drafted."""
 
     kind = serializers.ChoiceField(Invoice.Kind.choices)
@@ -87,7 +87,7 @@ class PreviewDocumentOut(serializers.Serializer[Any]):
     total = Amount(source="totals.total")
     prepaid = Amount(source="totals.prepaid")
     due = Amount(source="totals.due")
-    lines = PreviewLineOut(many=True)
+    lines = UpcomingLineOut(many=True)
     taxes = TaxOut(many=True)
     problems = InvoiceProblemOut(many=True)
 
@@ -104,7 +104,7 @@ class PreviewDocumentOut(serializers.Serializer[Any]):
         "total": "11.9",
         "prepaid": "0",
         "due": "11.9",
-        "lines": [PreviewLineOut.example],
+        "lines": [UpcomingLineOut.example],
         "taxes": [TaxOut.example],
         "problems": [],
     }
@@ -115,23 +115,23 @@ class PreviewDocumentOut(serializers.Serializer[Any]):
         return code
 
 
-class PreviewOut(serializers.Serializer[Any]):
+class UpcomingOut(serializers.Serializer[Any]):
     """What a customer would be invoiced; nothing of it is written."""
 
     payer_id = Id(source="payer.pk")
     payer = serializers.CharField(source="payer.key", help_text="Who pays for the customer.")
     until = Instant()
-    documents = PreviewDocumentOut(source="drafts", many=True)
+    documents = UpcomingDocumentOut(source="drafts", many=True)
 
     example: ClassVar[dict[str, Any]] = {
         "payer_id": "7",
         "payer": "acme",
         "until": _AT,
-        "documents": [PreviewDocumentOut.example],
+        "documents": [UpcomingDocumentOut.example],
     }
 
 
-class EditIn(Body):
+class InvoiceEditIn(Body):
     """
     A change of a draft: ``add`` takes description, unit_price and perhaps quantity, tax_code,
     is_inclusive; ``discount`` a percentage or an amount; ``describe`` a description; ``header``
@@ -161,7 +161,7 @@ class EditIn(Body):
     }
 
 
-class WithdrawIn(Body):
+class InvoiceEditWithdrawIn(Body):
     """Why an edit is taken back."""
 
     key = serializers.CharField(max_length=255)
@@ -170,7 +170,7 @@ class WithdrawIn(Body):
     example: ClassVar[dict[str, Any]] = {"key": "no-outage", "reason": "it was another customer"}
 
 
-class EditOut(serializers.Serializer[Any]):
+class InvoiceEditOut(serializers.Serializer[Any]):
     """A change that a person made to a draft."""
 
     id = Id()

@@ -7,16 +7,20 @@ for all others. ``payer`` names who pays for them; without it everybody pays for
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from billing.invoicing.calendars import progressive_date
 from billing.invoicing.materials import Consumer, Profile
 from ledger import arrays
 from ledger.models import Book
+from ledger.money import ZERO, add
 
 _COLUMNS: Final = tuple(field.name for field in fields(Profile))
 _DEFAULT: Final = Profile()
@@ -68,13 +72,48 @@ def payers_due(*, book: Book, until: datetime, clock_id: int | None = None) -> l
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"book": book.pk, "until": until, "clock": clock_id})
         customer_ids = [row[0] for row in cursor.fetchall()]
-    return sorted(set(_payers(book, customer_ids)))
+    found = {payer_id for _, payer_id, _ in _payers(book, customer_ids)}
+    return sorted(found | _progressing(book, until, clock_id))
 
 
-def _payers(book: Book, customer_ids: list[int]) -> Iterator[int]:
+def _payers(book: Book, customer_ids: Sequence[int]) -> Iterator[tuple[int, int, Profile]]:
+    """Yield customers with who pays for them, and their profiles."""
     for start in range(0, len(customer_ids), _CHUNK):
         chunk = customer_ids[start : start + _CHUNK]
-        yield from payers_of(book=book, customer_ids=chunk).values()
+        for number, profile in profiles_of(book=book, customer_ids=chunk).items():
+            yield number, profile.payer_id or number, profile
+
+
+def _progressing(book: Book, until: datetime, clock_id: int | None) -> set[int]:
+    """
+    Return the payers whose running periods it is time to invoice; none if no profile says so.
+
+    Spending that stands on account has come to the threshold of who pays; or a date has come since
+    its last document.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RUNNING, {"book": book.pk, "until": until, "clock": clock_id})
+        rows = cursor.fetchall()
+    if not rows:
+        return set()
+    payer_of = {number: payer for number, payer, _ in _payers(book, sorted({r[0] for r in rows}))}
+    profiles = profiles_of(book=book, customer_ids=sorted(set(payer_of.values())))
+    spent: dict[tuple[int, int], Decimal] = {}
+    for customer_id, asset_id, owed, _ in rows:
+        place = payer_of[customer_id], asset_id
+        spent[place] = add(spent.get(place, ZERO), owed)
+    found = {
+        payer_id
+        for (payer_id, _), owed in spent.items()
+        if (least := profiles[payer_id].threshold) is not None and owed >= least
+    }
+    zone = ZoneInfo(book.time_zone)
+    for customer_id, _, _, last in rows:
+        payer_id = payer_of[customer_id]
+        date = progressive_date(profiles[payer_id], until, zone)
+        if date is not None and (last is None or last < date):
+            found.add(payer_id)
+    return found
 
 
 _PROFILES: Final = f"""
@@ -104,24 +143,32 @@ _BELOW: Final = """
         SELECT c.id FROM below b JOIN ledger_customer c ON c.parent_id = b.id
         WHERE EXISTS (SELECT FROM named)
     )
+    SELECT c.id, c.key, c.name FROM below b JOIN ledger_customer c ON c.id = b.id
+    WHERE c.book_id = %(book)s
+    UNION
     SELECT c.id, c.key, c.name FROM ledger_customer c
-    WHERE c.book_id = %(book)s AND (
-        c.id IN (SELECT id FROM below) OR EXISTS (SELECT FROM named WHERE customer_id IS NULL))
+    WHERE c.book_id = %(book)s AND EXISTS (SELECT FROM named WHERE customer_id IS NULL)
 """
 _DUE: Final = """
     SELECT DISTINCT b.customer_id
     FROM billing_billable b JOIN ledger_customer c ON c.id = b.customer_id
     WHERE b.book_id = %(book)s AND b.due_at <= %(until)s AND b.settled_at IS NULL
       AND c.clock_id IS NOT DISTINCT FROM %(clock)s
-    UNION
-    SELECT b.customer_id
-    FROM billing_collectionprofile f
-    JOIN billing_billable b ON b.book_id = f.book_id AND b.settled_at IS NULL
-    JOIN ledger_customer c ON c.id = b.customer_id
-    WHERE f.book_id = %(book)s AND f.effective_to IS NULL
-      AND (f.threshold IS NOT NULL OR f.progressive_cadence <> '')
-      AND (f.customer_id IS NULL OR f.customer_id = c.id OR f.payer_id IS NOT NULL
-           OR c.parent_id IS NOT NULL)
-      AND c.clock_id IS NOT DISTINCT FROM %(clock)s
-    ORDER BY 1
+    ORDER BY b.customer_id
+"""
+# Only where some profile of the book invoices running periods at all.
+_RUNNING: Final = """
+    SELECT DISTINCT b.customer_id, b.asset_id, coalesce((
+        SELECT sum(w.debits - w.credits) FROM ledger_account a
+        JOIN ledger_balance w ON w.account_id = a.id
+        WHERE a.book_id = b.book_id AND a.customer_id = b.customer_id AND a.asset_id = b.asset_id
+          AND a.purpose IN ('unbilled', 'overdraft')), 0), (
+        SELECT max(i.until) FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
+        WHERE l.billable_id = b.id AND i.number <> '' AND i.state <> 'void')
+    FROM billing_billable b JOIN ledger_customer c ON c.id = b.customer_id
+    WHERE b.book_id = %(book)s AND b.settled_at IS NULL AND b.due_at > %(until)s
+      AND c.clock_id IS NOT DISTINCT FROM %(clock)s AND EXISTS (
+        SELECT FROM billing_collectionprofile f
+        WHERE f.book_id = %(book)s AND f.effective_to IS NULL
+          AND (f.threshold IS NOT NULL OR f.progressive_cadence <> ''))
 """

@@ -33,12 +33,12 @@ class InvoiceDrafting(InvoiceResource):
         summary="Draft what a customer has to pay of what is due by now, or by an instant",
         description="Fees and minimums that are due are charged first. Again, it changes nothing.",
         tag=_TAG,
-        body=s.DraftIn,
+        body=s.InvoiceDraftIn,
         answer=listing(InvoiceOut),
     )
     @once()
     def post(self, request: Request) -> Response:
-        wanted = self.body(s.DraftIn)
+        wanted = self.body(s.InvoiceDraftIn)
         payer = lookups.customer(self.caller, wanted["payer"])
         at = clocks.now_of(payer, self.now)
         drafted = on_demand.draft(
@@ -58,20 +58,20 @@ class UpcomingInvoice(Resource):
         " a key bound to a customer sees them only if the payer is within its reach.",
         tag=_TAG,
         path=["customer"],
-        query=s.PreviewQuery,
-        answer=s.PreviewOut,
+        query=s.UpcomingQuery,
+        answer=s.UpcomingOut,
     )
     def get(self, request: Request, customer: str) -> Response:
         owner = lookups.customer(self.caller, customer)
         at = clocks.now_of(owner, self.now)
-        until = self.asked(s.PreviewQuery).get("until", at)
+        until = self.asked(s.UpcomingQuery).get("until", at)
         found = previewing.preview(customer=owner, until=until, at=at, within=self.caller.reach)
         codes = dict(
             Asset.objects.filter(pk__in={draft.asset_id for draft in found.drafts}).values_list(
                 "pk", "code"
             )
         )
-        return self.answer(s.PreviewOut, found, codes=codes)
+        return self.answer(s.UpcomingOut, found, codes=codes)
 
 
 class InvoiceRefresh(InvoiceResource):
@@ -102,27 +102,27 @@ class InvoiceEdits(InvoiceResource):
         tag=_TAG,
         path=["invoice"],
         query=PageQuery,
-        answer=listing(s.EditOut),
+        answer=listing(s.InvoiceEditOut),
     )
     def get(self, request: Request, invoice: str) -> Response:
         rows = InvoiceEdit.objects.filter(invoice=self.find(invoice))
-        return self.page(s.EditOut, *pages.page(rows, self.asked(PageQuery)))
+        return self.page(s.InvoiceEditOut, *pages.page(rows, self.asked(PageQuery)))
 
     @operation(
         "edit-invoice",
         summary="Change a draft: the change survives drafting it again",
         tag=_TAG,
         path=["invoice"],
-        body=s.EditIn,
-        answer=s.EditOut,
+        body=s.InvoiceEditIn,
+        answer=s.InvoiceEditOut,
         status=201,
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
         found = self.find(invoice)
-        wanted = self.body(s.EditIn)
+        wanted = self.body(s.InvoiceEditIn)
         made = edits.edit(invoice=found, by=self.caller.name, at=self.time_of(found), **wanted)
-        return self.answer(s.EditOut, made, status=201)
+        return self.answer(s.InvoiceEditOut, made, status=201)
 
 
 class InvoiceEditWithdrawal(InvoiceResource):
@@ -133,8 +133,8 @@ class InvoiceEditWithdrawal(InvoiceResource):
         summary="Take a change of a draft back",
         tag=_TAG,
         path=["invoice", "edit"],
-        body=s.WithdrawIn,
-        answer=s.EditOut,
+        body=s.InvoiceEditWithdrawIn,
+        answer=s.InvoiceEditOut,
         status=201,
     )
     @once()
@@ -147,9 +147,9 @@ class InvoiceEditWithdrawal(InvoiceResource):
             withdraws=lookups.by_id(rows, edit, "edit"),
             by=self.caller.name,
             at=self.time_of(found),
-            **self.body(s.WithdrawIn),
+            **self.body(s.InvoiceEditWithdrawIn),
         )
-        return self.answer(s.EditOut, made, status=201)
+        return self.answer(s.InvoiceEditOut, made, status=201)
 
 
 class _OfLine(InvoiceResource):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing import contracts
+from billing import collection, contracts
 from billing.charging import oneoffs
 from billing.models import Billable, Invoice
 from tests import factories
@@ -359,3 +359,24 @@ def test_something_charged_once_is_a_line():
     [line] = rows(shop.only)
     assert (line.kind, line.description, line.product) == ("one_off", "Onboarding", "services")
     assert (line.quantity, line.unit_price, line.due) == (2, 250, 500)
+
+
+def test_payers_are_found_when_their_running_periods_are_to_be_invoiced():
+    shop = used(30)
+    found = {"book": shop.book, "until": on("2024-01-15")}
+    assert collection.payers_due(**found) == []
+
+    held = shop.profile(threshold=31)
+    assert collection.payers_due(**found) == []
+
+    shop.use(1, "2024-01-11")
+    assert collection.payers_due(**found) == [shop.payer.pk]
+    shop.issue("2024-01-15")
+    assert collection.payers_due(**found) == []
+
+    held.effective_to = on("2024-01-15")
+    held.save(update_fields=["effective_to"])
+    shop.profile(progressive_cadence="P1W", anchor=on("2024-01-01"), version=2)
+    shop.use(1, "2024-01-16")
+    assert collection.payers_due(**found) == []
+    assert collection.payers_due(book=shop.book, until=on("2024-01-22")) == [shop.payer.pk]
