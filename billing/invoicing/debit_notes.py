@@ -11,6 +11,7 @@ from typing import Final
 from django.db import transaction
 
 from billing import collection
+from billing.charging import own
 from billing.charging.reading import exponent_of
 from billing.invoicing import issuing, pending, writing
 from billing.invoicing.errors import BlockedDraftError
@@ -53,7 +54,7 @@ def charge(
     Issue a debit note over a document, once per key.
 
     Raises:
-        InvalidInputError: no reason, no line, or one that comes to nothing.
+        InvalidInputError: no reason, no line, one that comes to nothing, or an unknown tax code.
         DocumentStateError: the document is not issued, is void, or is a credit note.
         BlockedDraftError: its tax cannot be decided.
         IdempotencyConflictError: the key stands for another document.
@@ -140,5 +141,5 @@ def _line(line: Extra, payer: Customer, exponent: int) -> DraftLine:
         amount=amount,
         due=amount,
         product=inputs.slug("product", line.product) if line.product else "",
-        tax_code=line.tax_code,
+        tax_code=own.tax_code(payer, line.tax_code),
     )

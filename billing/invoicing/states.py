@@ -226,6 +226,11 @@ def available(facts: Facts) -> list[Offered]:
     ]
 
 
+def needs(name: str) -> str:
+    """Return what a person must be allowed (of ``billing``) to take an action."""
+    return next(one.needs for one in ACTIONS if one.name == name)
+
+
 def why_not(name: str, facts: Facts) -> str:
     """Say why an action cannot be taken now; empty: it can."""
     action = next(one for one in ACTIONS if one.name == name)

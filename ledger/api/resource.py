@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -25,7 +25,8 @@ class Resource(APIView):
     A view of the API: reads what was sent, makes one domain call, writes the answer.
 
     ``whole_book`` names the methods that do not exist for callers bound to a customer,
-    ``staff_only`` those that no key can call.
+    ``staff_only`` those that no key can call. ``person_needs`` names the permission that somebody
+    signed in needs for a method beside its scope, as the admin's page of it asks.
     """
 
     authentication_classes = [authentication.KeyAuthentication, authentication.StaffSession]
@@ -43,6 +44,7 @@ class Resource(APIView):
     }
     whole_book: ClassVar[frozenset[str]] = frozenset()
     staff_only: ClassVar[frozenset[str]] = frozenset()
+    person_needs: ClassVar[Mapping[str, str]] = {}
 
     @property
     def caller(self) -> Caller:

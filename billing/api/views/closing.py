@@ -40,6 +40,8 @@ class PeriodClosing(_Closing):
 class PeriodCheck(_Closing):
     """POST /periods/{period}/check"""
 
+    person_needs = {"POST": "ledger.close_period"}
+
     @operation(
         "check-period",
         summary="Run the checklist of a period; nothing is closed",
@@ -59,6 +61,8 @@ class PeriodCheck(_Closing):
 class PeriodClose(_Closing):
     """POST /periods/{period}/close"""
 
+    person_needs = {"POST": "ledger.close_period"}
+
     @operation(
         "close-period",
         summary="Close a period if nothing of its checklist blocks; nothing is booked in it then",
@@ -75,6 +79,8 @@ class PeriodClose(_Closing):
 
 class PeriodReopening(_Closing):
     """POST /periods/{period}/reopen"""
+
+    person_needs = {"POST": "billing.reopen_period"}
 
     @operation(
         "reopen-period",
@@ -93,6 +99,8 @@ class PeriodReopening(_Closing):
 
 class PeriodWaiver(_Closing):
     """POST /periods/{period}/checks/{check}/waive"""
+
+    person_needs = {"POST": "billing.waive_closingcheck"}
 
     @operation(
         "waive-period-check",

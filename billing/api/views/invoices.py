@@ -12,12 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import serializers_invoices as s
-from billing.invoicing import bulk_actions, lifecycle
+from billing.invoicing import bulk_actions, lifecycle, states
 from billing.models import Invoice, InvoiceEvent, InvoiceLine
 from ledger import clocks
 from ledger.api import lookups, pages
 from ledger.api.fields import PageQuery, listing
 from ledger.api.idempotency import once
+from ledger.api.permissions import check_person
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from wallets.api.serializers_approvals import CreditApprovalOut
@@ -157,6 +158,8 @@ class InvoiceHistory(InvoiceResource):
 class InvoiceApproval(InvoiceResource):
     """POST /invoices/{invoice}/approve"""
 
+    person_needs = {"POST": "billing.approve_invoice"}
+
     @operation(
         "approve-invoice",
         summary="Freeze a draft, to be issued as it is when its delay is over",
@@ -171,6 +174,8 @@ class InvoiceApproval(InvoiceResource):
 
 class InvoiceUnapproval(InvoiceResource):
     """POST /invoices/{invoice}/unapprove"""
+
+    person_needs = {"POST": "billing.approve_invoice"}
 
     @operation(
         "unapprove-invoice",
@@ -187,6 +192,8 @@ class InvoiceUnapproval(InvoiceResource):
 
 class InvoiceIssue(InvoiceResource):
     """POST /invoices/{invoice}/issue"""
+
+    person_needs = {"POST": "billing.approve_invoice"}
 
     @operation(
         "issue-invoice",
@@ -216,6 +223,8 @@ class InvoiceIssue(InvoiceResource):
 class InvoiceVoid(InvoiceResource):
     """POST /invoices/{invoice}/void"""
 
+    person_needs = {"POST": "billing.void_invoice"}
+
     @operation(
         "void-invoice",
         summary="Take an issued document back; what it was about can be billed again",
@@ -234,6 +243,8 @@ class InvoiceVoid(InvoiceResource):
 class InvoiceDiscard(InvoiceResource):
     """POST /invoices/{invoice}/discard"""
 
+    person_needs = {"POST": "billing.draft_invoice"}
+
     @operation(
         "discard-invoice",
         summary="Throw a draft away; what it was about is on the next one",
@@ -249,6 +260,8 @@ class InvoiceDiscard(InvoiceResource):
 
 class InvoiceSent(InvoiceResource):
     """POST /invoices/{invoice}/send"""
+
+    person_needs = {"POST": "billing.approve_invoice"}
 
     @operation(
         "send-invoice",
@@ -277,6 +290,7 @@ class InvoiceBulk(InvoiceResource):
     @once()
     def post(self, request: Request) -> Response:
         wanted = self.body(s.BulkIn)
+        check_person(request, f"billing.{states.needs(wanted['action'])}")
         found = [self.find(number) for number in wanted.pop("ids")]
         refused: dict[int, str] = {}
         by_time: dict[datetime, list[Invoice]] = defaultdict(list)

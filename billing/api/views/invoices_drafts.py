@@ -28,6 +28,8 @@ _TAG: Final = "Invoices"
 class InvoiceDrafting(InvoiceResource):
     """POST /invoices/draft"""
 
+    person_needs = {"POST": "billing.draft_invoice"}
+
     @operation(
         "draft-invoices",
         summary="Draft what a customer has to pay of what is due by now, or by an instant",
@@ -77,6 +79,8 @@ class UpcomingInvoice(Resource):
 class InvoiceRefresh(InvoiceResource):
     """POST /invoices/{invoice}/refresh"""
 
+    person_needs = {"POST": "billing.draft_invoice"}
+
     @operation(
         "refresh-invoice",
         summary="Draft a document again, from what its sources have come to by now",
@@ -93,6 +97,8 @@ class InvoiceRefresh(InvoiceResource):
 
 class InvoiceEdits(InvoiceResource):
     """GET, POST /invoices/{invoice}/edits"""
+
+    person_needs = {"POST": "billing.draft_invoice"}
 
     whole_book = frozenset({"GET", "HEAD", "POST"})
 
@@ -127,6 +133,8 @@ class InvoiceEdits(InvoiceResource):
 
 class InvoiceEditWithdrawal(InvoiceResource):
     """POST /invoices/{invoice}/edits/{edit}/withdraw"""
+
+    person_needs = {"POST": "billing.draft_invoice"}
 
     @operation(
         "withdraw-invoice-edit",

@@ -43,6 +43,8 @@ class RefundResource(MoneyResource):
 class Refunds(RefundResource):
     """GET, POST /refunds"""
 
+    person_needs = {"POST": "billing.refund_payment"}
+
     @operation(
         "list-refunds",
         summary="List refunds, newest first",
@@ -81,6 +83,8 @@ class Refunds(RefundResource):
 class RefundSent(RefundResource):
     """POST /refunds/{refund}/send"""
 
+    person_needs = {"POST": "billing.refund_payment"}
+
     @operation(
         "send-refund",
         summary="Note that a rail has taken the order, under its own name",
@@ -96,6 +100,8 @@ class RefundSent(RefundResource):
 
 class RefundSettled(RefundResource):
     """POST /refunds/{refund}/settle"""
+
+    person_needs = {"POST": "billing.refund_payment"}
 
     @operation(
         "settle-refund",
@@ -113,6 +119,8 @@ class RefundSettled(RefundResource):
 class RefundFailed(RefundResource):
     """POST /refunds/{refund}/fail"""
 
+    person_needs = {"POST": "billing.refund_payment"}
+
     @operation(
         "fail-refund",
         summary="Note that a refund did not reach the payer; the money is unapplied again",
@@ -128,6 +136,8 @@ class RefundFailed(RefundResource):
 
 class WriteOffs(MoneyResource):
     """GET, POST /write-offs"""
+
+    person_needs = {"POST": "billing.write_off"}
 
     whole_book = frozenset({"GET", "HEAD", "POST"})
 
@@ -181,6 +191,8 @@ class DisputeResource(MoneyResource):
 class Disputes(DisputeResource):
     """GET, POST /disputes"""
 
+    person_needs = {"POST": "billing.decide_dispute"}
+
     @operation(
         "list-disputes",
         summary="List disputes, newest first",
@@ -213,6 +225,8 @@ class Disputes(DisputeResource):
 
 class DisputeDecision(DisputeResource):
     """POST /disputes/{dispute}/decide"""
+
+    person_needs = {"POST": "billing.decide_dispute"}
 
     @operation(
         "decide-dispute",

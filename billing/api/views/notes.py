@@ -30,6 +30,8 @@ _TAG: Final = "Credit notes"
 class CreditNotes(MoneyResource):
     """GET, POST /credit-notes"""
 
+    person_needs = {"POST": "billing.credit_invoice"}
+
     @operation(
         "list-credit-notes",
         summary="List credit notes, newest first",
@@ -82,6 +84,8 @@ class CreditNotes(MoneyResource):
 class CreditNoteAllocate(MoneyResource):
     """POST /credit-notes/{credit_note}/allocate"""
 
+    person_needs = {"POST": "billing.record_payment"}
+
     @operation(
         "allocate-credit-note",
         summary="Set a credit note off against documents: chosen ones, or the oldest due",
@@ -99,6 +103,8 @@ class CreditNoteAllocate(MoneyResource):
 
 class DebitNotes(MoneyResource):
     """POST /debit-notes"""
+
+    person_needs = {"POST": "billing.credit_invoice"}
 
     @operation(
         "issue-debit-note",

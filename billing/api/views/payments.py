@@ -58,6 +58,8 @@ class MoneyResource(InvoiceResource):
 class Payments(MoneyResource):
     """GET, POST /payments"""
 
+    person_needs = {"POST": "billing.record_payment"}
+
     @operation(
         "list-payments",
         summary="List payments, newest first",
@@ -142,6 +144,8 @@ class PaymentAllocations(MoneyResource):
 class PaymentAllocate(MoneyResource):
     """POST /payments/{payment}/allocate"""
 
+    person_needs = {"POST": "billing.record_payment"}
+
     @operation(
         "allocate-payment",
         summary="Give what is left of a payment to documents: chosen ones, or the oldest due",
@@ -159,6 +163,8 @@ class PaymentAllocate(MoneyResource):
 
 class PaymentReverse(MoneyResource):
     """POST /payments/{payment}/reverse"""
+
+    person_needs = {"POST": "billing.record_payment"}
 
     @operation(
         "reverse-payment",
@@ -200,6 +206,8 @@ class UnappliedCash(MoneyResource):
 class UnappliedAllocate(MoneyResource):
     """POST /unapplied-cash/{unapplied_cash}/allocate"""
 
+    person_needs = {"POST": "billing.record_payment"}
+
     @operation(
         "allocate-unapplied-cash",
         summary="Give unapplied cash to documents: chosen ones, or the oldest due",
@@ -217,6 +225,8 @@ class UnappliedAllocate(MoneyResource):
 
 class AllocationUndo(MoneyResource):
     """POST /allocations/{allocation}/undo"""
+
+    person_needs = {"POST": "billing.record_payment"}
 
     @operation(
         "undo-allocation",

@@ -45,6 +45,14 @@ def test_quantities_are_priced_and_rounded_once():
     assert note.due == Decimal("50.00")
 
 
+def test_a_tax_code_that_nobody_knows_is_refused_rather_than_taxed_as_usual():
+    line = Extra(description="Setup", unit_price=Decimal(5), tax_code="no-such-code")
+
+    with pytest.raises(InvalidInputError, match="tax_code"):
+        charge(issued(), line)
+    assert not Invoice.objects.filter(kind="debit_note").exists()
+
+
 def test_a_key_charges_once():
     invoice = issued()
 
