@@ -17,23 +17,37 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from billing.api.serializers_charges import ContractIn
+from billing.api.serializers_charges import ContractIn, OneOffIn
+from billing.api.serializers_collection import SupplierIn
 from billing.api.serializers_costs import OverrideIn
 from billing.api.serializers_coupons import CouponIn
+from billing.api.serializers_drafts import EditIn
 from billing.api.serializers_holds import HoldIn
+from billing.api.serializers_invoice_runs import RunIn
 from billing.api.serializers_limits import BudgetIn
+from billing.api.serializers_notes import CreditNoteIn, DunningScheduleIn
+from billing.api.serializers_payments import DisputeIn, RecordedPaymentIn, RefundIn
 from billing.api.serializers_plans import AddonDocument, PlanDocument
 from billing.api.serializers_taxes import ExemptionIn, TaxIdIn, TaxRateIn
 from billing.metering import snapshot
 from billing.models import (
+    Allocation,
     CostPrice,
     CouponRedemption,
     DeadLetter,
+    Dispute,
+    DunningSchedule,
     Entitlement,
     Exemption,
+    Invoice,
+    InvoiceEdit,
+    InvoiceLine,
+    Payment,
     PlanAddon,
+    Refund,
     TaxId,
     TaxRate,
+    Unapplied,
     UsageEvent,
 )
 from integrations.api.serializers_webhooks import EndpointIn
@@ -69,12 +83,25 @@ CHECKS = [
 ]
 # An example meets what is there, or wants undone what nobody has done.
 COLLISIONS = {
+    "allocation_exceeds",
     "already_exists",
     "coupon_refused",
     "draft_exists",
     "insufficient_balance",
+    "invoice_state",
+    "payment_state",
     "subscription_state",
     "topup_state",
+}
+# These name a time that was to come, or what only a longer history has.
+OF_A_HISTORY = {
+    "correct-price",
+    "pause-dunning",
+    "promise-payment",
+    "release-invoice-claim",
+    "reopen-period",
+    "waive-period-check",
+    "withdraw-invoice-edit",
 }
 
 
@@ -98,6 +125,7 @@ def api(world, db, monkeypatch):
 def furnished() -> Api:
     """Furnish a book."""
     registry.currency(code="USD")
+    registry.currency(code="EUR")
     api = Api(factories.book(key="b"))
     api.post("assets", {"code": "tokens", "name": "Tokens", "kind": "unit", "scale": 0})
     customer = factories.customer(book=api.book, key="c")
@@ -117,6 +145,7 @@ def furnished() -> Api:
     ask(api)
     limit(api)
     tax(api)
+    bill(api)
     api.named = what_exists(api)
     return api
 
@@ -188,6 +217,41 @@ def tax(api: Api) -> None:
     api.post("tax-exemptions", ExemptionIn.example | {"customer": "c"})
 
 
+_FIRST = {"key": "first", "external_id": "first", "allocate": "nothing"}
+
+
+def bill(api: Api) -> None:
+    """Have an invoice with money and a note, a draft of what comes next, and a run."""
+    api.put("billing-supplier", SupplierIn.example)
+    api.post("customers", {"key": "buyer", "name": "Buyer"})
+    api.put("customers/buyer/billing-party", {"address": {"country": "DE"}})
+    charge = OneOffIn.example | {"customer": "buyer", "currency": "USD"}
+    api.post("one-off-charges", charge | {"key": "first"}, once="first")
+    number = drafted(api)
+    api.post("dunning-schedules", DunningScheduleIn.example)
+    api.post(f"invoices/{number}/issue", once="issue")
+    paid = RecordedPaymentIn.example | {"payer": "buyer", "currency": "USD", "reference": ""}
+    money = api.post("payments", paid | _FIRST, once="paid").json()
+    api.post("payments", paid | {"key": "more", "external_id": "more"}, once="more")
+    dispute = {"payment": money["id"], "key": "d", "amount": "1", "external_id": "d"}
+    api.post("disputes", DisputeIn.example | dispute, once="dispute")
+    source = str(Unapplied.objects.get(payment=money["id"]).pk)
+    refund = {"source": source, "key": "r", "amount": "1"}
+    api.post("refunds", RefundIn.example | refund, once="refund")
+    note = {"invoice": number, "key": "n", "amount": "0.50", "disposition": "credit_balance"}
+    api.post("credit-notes", CreditNoteIn.example | note, once="note")
+    api.post("one-off-charges", charge | {"key": "second"}, once="second")
+    edit = {"operation": "header", "source_id": None, "content": {"note": "n"}, "key": "e"}
+    api.post(f"invoices/{drafted(api)}/edits", EditIn.example | edit, once="edit")
+    api.post("invoice-runs", RunIn.example, once="run")
+
+
+def drafted(api: Api) -> str:
+    """Draft what is due, and return the draft's id."""
+    api.post("invoices/draft", {"payer": "buyer"}, once=factories.name("draft"))
+    return str(Invoice.objects.filter(book=api.book, state="draft").latest("pk").pk)
+
+
 def what_exists(api: Api) -> dict[str, str]:
     """Name something that is there for each part of an address."""
     wallet = api.get("wallets").json()["data"][0]["id"]
@@ -231,6 +295,18 @@ def what_exists(api: Api) -> dict[str, str]:
         "hold": "h",
         "budget": "b",
         "entitlement": str(Entitlement.objects.first().pk),
+        "invoice": str(Invoice.objects.filter(kind="invoice").exclude(number="").first().pk),
+        "line": str(InvoiceLine.objects.first().pk),
+        "edit": str(InvoiceEdit.objects.first().pk),
+        "run": "february",
+        "credit_note": str(Invoice.objects.get(kind="credit_note").pk),
+        "payment": str(Payment.objects.first().pk),
+        "unapplied_cash": str(Unapplied.objects.first().pk),
+        "allocation": str(Allocation.objects.first().pk),
+        "refund": str(Refund.objects.first().pk),
+        "dispute": str(Dispute.objects.first().pk),
+        "dunning_schedule": str(DunningSchedule.objects.first().pk),
+        "check": "usage_posted",
         "options": "feature=f&customer=c",
         "path": "v1/chat",
         "delivery": str(WebhookDelivery.objects.first().pk),
@@ -276,7 +352,8 @@ def test_every_example_of_the_document_is_accepted(api, as_application):
     named = api.named
     known = {"acme": "c", "acme-research": "c", "llm-tokens": "m", "key:list-2026": "r"}
     known |= {"gpu-hours": "f", "spring": "tc", "base": "platform-fee", "seats": "support"}
-    known |= {"gpt-5-input": "f"}
+    known |= {"gpt-5-input": "f", "INV-2026-000041": named["invoice"]}
+    known |= {"41": named["invoice"], "42": named["invoice"]}
     known |= {"7": named["wallet"]}
     known |= {"acme-team": "team", "8": str(Wallet.objects.get(key="other").pk)}
     document = Client().get("/api/v1/openapi.json").json()
@@ -284,11 +361,13 @@ def test_every_example_of_the_document_is_accepted(api, as_application):
     for path, methods in document["paths"].items():
         for method, described in methods.items():
             content = described.get("requestBody", {}).get("content", {}).get("application/json")
-            if content is None or described["operationId"] == "create-book":
+            if content is None or described["operationId"] in {"create-book", *OF_A_HISTORY}:
                 continue
             body = json.dumps(content["examples"]["Request"]["value"])
             for shown, real in known.items():
                 body = body.replace(f'"{shown}"', f'"{real}"')
+            for field, real in ("payment", named["payment"]), ("source", named["unapplied_cash"]):
+                body = body.replace(f'"{field}": "61"', f'"{field}": "{real}"')
             with transaction.atomic():
                 answer = api.client.generic(
                     method.upper(),
