@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 
-from billing.api.serializers_prices import AsSent
+from billing.api.serializers_catalogue import Terms
 from billing.charging import rebates
 from billing.models import Charge, Contract
 from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery, Query
@@ -97,7 +97,7 @@ class OneOffIn(Body):
     }
 
 
-class AdjustmentIn(Body):
+class ChargeAdjustmentIn(Body):
     """What a customer is to owe more, or below zero: less."""
 
     customer = serializers.CharField(max_length=210)
@@ -132,7 +132,7 @@ class PriceCorrectionIn(Body):
         help_text="The key of the subscription's item, where several prices were in force.",
     )
     key = serializers.CharField(max_length=200, trim_whitespace=False)
-    terms = AsSent(help_text="A price, and what is around it, as in a price list.")
+    terms = Terms(help_text="A price, and what is around it, as in a price list.")
     reason = serializers.CharField(max_length=1000)
 
     example: ClassVar[dict[str, Any]] = {

@@ -107,7 +107,7 @@ class ClosingOut(serializers.Serializer[Any]):
     }
 
 
-class ReasonIn(Body):
+class ClosingReasonIn(Body):
     """Why."""
 
     reason = serializers.CharField(max_length=1000)

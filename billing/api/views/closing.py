@@ -87,12 +87,12 @@ class PeriodReopening(_Closing):
         summary="Open the period that was closed last again; a trace stays",
         tag=_TAG,
         path=["period"],
-        body=s.ReasonIn,
+        body=s.ClosingReasonIn,
         answer=s.ClosingOut,
     )
     @once()
     def post(self, request: Request, period: str) -> Response:
-        found, reason = find_period(self, period), self.body(s.ReasonIn)["reason"]
+        found, reason = find_period(self, period), self.body(s.ClosingReasonIn)["reason"]
         closing.reopen(period=found, by=self.caller.name, reason=reason, at=self.now)
         return self.answer(s.ClosingOut, standing.of(find_period(self, period)))
 
@@ -107,13 +107,13 @@ class PeriodWaiver(_Closing):
         summary="Answer for what a check found, so that it does not keep the period open",
         tag=_TAG,
         path=["period", "check"],
-        body=s.ReasonIn,
+        body=s.ClosingReasonIn,
         answer=s.CheckRunOut,
         status=201,
     )
     @once()
     def post(self, request: Request, period: str, check: str) -> Response:
-        found, reason = find_period(self, period), self.body(s.ReasonIn)["reason"]
+        found, reason = find_period(self, period), self.body(s.ClosingReasonIn)["reason"]
         row = closing.waive(
             period=found, check=check, by=self.caller.name, reason=reason, at=self.now
         )

@@ -56,13 +56,13 @@ class Adjustments(_Charging):
         "create-adjustment",
         summary="Have a customer owe more, or less, for a reason",
         tag=_TAG,
-        body=s.AdjustmentIn,
+        body=s.ChargeAdjustmentIn,
         answer=s.ChargeOut,
         status=201,
     )
     @once()
     def post(self, request: Request) -> Response:
-        wanted = self.body(s.AdjustmentIn)
+        wanted = self.body(s.ChargeAdjustmentIn)
         customer = lookups.customer(self.caller, wanted.pop("customer"))
         made = adjusting.adjust(
             customer=customer,
