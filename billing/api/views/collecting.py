@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import dunning
+from billing.api import serializers_ageing as a
 from billing.api import serializers_notes as n
-from billing.api import serializers_payments as s
 from billing.api.views.payments import TAG, MoneyResource
 from billing.dunning import schedules
 from billing.models import Dunning, DunningSchedule
@@ -52,11 +52,11 @@ class AgeingReport(MoneyResource):
         "report-ageing",
         summary="Say who owes what, by payer, currency and days overdue, as of any instant",
         tag=TAG,
-        query=s.AgeingQuery,
-        answer=s.AgeingOut,
+        query=a.AgeingQuery,
+        answer=a.AgeingOut,
     )
     def get(self, request: Request) -> Response:
-        asked = self.asked(s.AgeingQuery)
+        asked = self.asked(a.AgeingQuery)
         payer = None
         if named := asked.get("payer"):
             payer = lookups.customer(self.caller, named)
@@ -64,7 +64,7 @@ class AgeingReport(MoneyResource):
         reach = self.caller.reach
         if reach is not None:
             made.rows = [row for row in made.rows if row.payer_id in reach]
-        return self.answer(s.AgeingOut, made)
+        return self.answer(a.AgeingOut, made)
 
 
 class CustomerStatement(MoneyResource):
@@ -78,14 +78,14 @@ class CustomerStatement(MoneyResource):
         description="As JSON, or as CSV by `format=csv` or `Accept: text/csv`.",
         tag=TAG,
         path=["customer"],
-        query=s.AccountStatementQuery,
+        query=a.AccountStatementQuery,
         answer={
-            (200, "application/json"): s.AccountStatementOut,
+            (200, "application/json"): a.AccountStatementOut,
             (200, "text/csv"): OpenApiTypes.STR,
         },
     )
     def get(self, request: Request, customer: str) -> Response:
-        asked = self.asked(s.AccountStatementQuery)
+        asked = self.asked(a.AccountStatementQuery)
         payer, _ = self.payer(customer)
         made: Statement = statement(
             payer=payer,
@@ -95,7 +95,7 @@ class CustomerStatement(MoneyResource):
         )
         if request.accepted_renderer.format == StatementCsv.format:
             return Response(write_csv(made))
-        return self.answer(s.AccountStatementOut, made)
+        return self.answer(a.AccountStatementOut, made)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Let ``format`` decide before Accept does."""

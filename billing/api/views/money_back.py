@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import payments
+from billing.api import serializers_money_back as b
 from billing.api import serializers_payments as s
 from billing.api.views.payments import TAG, MoneyResource
 from billing.models import Allocation, Claim, Dispute, Refund
@@ -37,7 +38,7 @@ class RefundResource(MoneyResource):
         found = lookups.by_id(self.refunds, named, "refund")
         at = clocks.now_of(found.payer, self.now)
         do(refund=found, by=self.caller.name, at=at, **terms)
-        return self.answer(s.RefundOut, self.refunds.get(pk=found.pk))
+        return self.answer(b.RefundOut, self.refunds.get(pk=found.pk))
 
 
 class Refunds(RefundResource):
@@ -49,35 +50,35 @@ class Refunds(RefundResource):
         "list-refunds",
         summary="List refunds, newest first",
         tag=TAG,
-        query=s.RefundQuery,
-        answer=listing(s.RefundOut),
+        query=b.RefundQuery,
+        answer=listing(b.RefundOut),
     )
     def get(self, request: Request) -> Response:
-        asked = self.asked(s.RefundQuery)
+        asked = self.asked(b.RefundQuery)
         rows = self.by_payer(self.refunds, asked)
         if state := asked.get("state"):
             rows = rows.filter(state=state)
-        return self.page(s.RefundOut, *pages.page(rows, asked, newest_first=True))
+        return self.page(b.RefundOut, *pages.page(rows, asked, newest_first=True))
 
     @operation(
         "request-refund",
         summary="Ask for unapplied cash to be given back, once per key",
         description="Much of it needs a second person.",
         tag=TAG,
-        body=s.RefundIn,
-        answer={201: s.RefundOut, 202: CreditApprovalOut},
+        body=b.RefundIn,
+        answer={201: b.RefundOut, 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request) -> Response:
-        wanted = self.body(s.RefundIn)
+        wanted = self.body(b.RefundIn)
         source = lookups.by_id(self.money, wanted["source"], "source")
         at = clocks.now_of(source.payer, self.now)
         waits = asked_first(self, "payment.refund", at=at, **wanted)
         if waits is not None:
             return waits
         made = payments.refund(by=self.caller.name, at=at, **wanted | {"source": source})
-        return self.answer(s.RefundOut, self.refunds.get(pk=made.pk), status=201)
+        return self.answer(b.RefundOut, self.refunds.get(pk=made.pk), status=201)
 
 
 class RefundSent(RefundResource):
@@ -90,12 +91,12 @@ class RefundSent(RefundResource):
         summary="Note that a rail has taken the order, under its own name",
         tag=TAG,
         path=["refund"],
-        body=s.RefundStepIn,
-        answer=s.RefundOut,
+        body=b.RefundStepIn,
+        answer=b.RefundOut,
     )
     @once(is_required=True)
     def post(self, request: Request, refund: str) -> Response:
-        return self.step(refund, payments.send, **self.body(s.RefundStepIn))
+        return self.step(refund, payments.send, **self.body(b.RefundStepIn))
 
 
 class RefundSettled(RefundResource):
@@ -108,12 +109,12 @@ class RefundSettled(RefundResource):
         summary="Note that a refund is with the payer",
         tag=TAG,
         path=["refund"],
-        body=s.RefundStepIn,
-        answer=s.RefundOut,
+        body=b.RefundStepIn,
+        answer=b.RefundOut,
     )
     @once(is_required=True)
     def post(self, request: Request, refund: str) -> Response:
-        return self.step(refund, payments.settle, **self.body(s.RefundStepIn))
+        return self.step(refund, payments.settle, **self.body(b.RefundStepIn))
 
 
 class RefundFailed(RefundResource):
@@ -127,7 +128,7 @@ class RefundFailed(RefundResource):
         tag=TAG,
         path=["refund"],
         body=s.MoneyReasonIn,
-        answer=s.RefundOut,
+        answer=b.RefundOut,
     )
     @once(is_required=True)
     def post(self, request: Request, refund: str) -> Response:
@@ -145,11 +146,11 @@ class WriteOffs(MoneyResource):
         "list-write-offs",
         summary="List what was written off, and what of it came in again, newest first",
         tag=TAG,
-        query=s.WriteOffQuery,
+        query=b.WriteOffQuery,
         answer=listing(s.AllocationOut),
     )
     def get(self, request: Request) -> Response:
-        asked = self.asked(s.WriteOffQuery)
+        asked = self.asked(b.WriteOffQuery)
         rows = Allocation.objects.filter(book=self.caller.book, kind=Allocation.Kind.WRITE_OFF)
         if named := asked.get("payer"):
             rows = rows.filter(invoice__payer=lookups.customer(self.caller, named))
@@ -160,13 +161,13 @@ class WriteOffs(MoneyResource):
         summary="Say that a document, or an amount of it, will not be paid; once per key",
         description="Much of it needs a second person. Money that names it later takes it back.",
         tag=TAG,
-        body=s.WriteOffIn,
+        body=b.WriteOffIn,
         answer={201: s.AllocationOut, 202: CreditApprovalOut},
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request) -> Response:
-        wanted = self.body(s.WriteOffIn)
+        wanted = self.body(b.WriteOffIn)
         invoice = self.find(wanted["invoice"])
         at = self.time_of(invoice)
         waits = asked_first(self, "write_off", at=at, **wanted | {"invoice": invoice})
@@ -197,30 +198,30 @@ class Disputes(DisputeResource):
         "list-disputes",
         summary="List disputes, newest first",
         tag=TAG,
-        query=s.DisputeQuery,
-        answer=listing(s.DisputeOut),
+        query=b.DisputeQuery,
+        answer=listing(b.DisputeOut),
     )
     def get(self, request: Request) -> Response:
-        asked, rows = self.asked(s.DisputeQuery), self.disputes
+        asked, rows = self.asked(b.DisputeQuery), self.disputes
         if state := asked.get("state"):
             rows = rows.filter(state=state)
-        return self.page(s.DisputeOut, *pages.page(rows, asked, newest_first=True))
+        return self.page(b.DisputeOut, *pages.page(rows, asked, newest_first=True))
 
     @operation(
         "open-dispute",
         summary="Record that a payment is disputed; the rail holds its money until it is decided",
         tag=TAG,
-        body=s.DisputeIn,
-        answer=s.DisputeOut,
+        body=b.DisputeIn,
+        answer=b.DisputeOut,
         status=201,
     )
     @once(is_required=True)
     def post(self, request: Request) -> Response:
-        wanted = self.body(s.DisputeIn)
+        wanted = self.body(b.DisputeIn)
         payment = lookups.by_id(self.payments, wanted.pop("payment"), "payment")
         at = clocks.now_of(payment.payer, self.now)
         made = payments.open_dispute(payment=payment, by=self.caller.name, at=at, **wanted)
-        return self.answer(s.DisputeOut, self.disputes.get(pk=made.pk), status=201)
+        return self.answer(b.DisputeOut, self.disputes.get(pk=made.pk), status=201)
 
 
 class DisputeDecision(DisputeResource):
@@ -233,16 +234,16 @@ class DisputeDecision(DisputeResource):
         summary="Record how a dispute ended; lost, what the payment had paid is open again",
         tag=TAG,
         path=["dispute"],
-        body=s.DecisionIn,
-        answer=s.DisputeOut,
+        body=b.DecisionIn,
+        answer=b.DisputeOut,
     )
     @once(is_required=True)
     def post(self, request: Request, dispute: str) -> Response:
         found = lookups.by_id(self.disputes, dispute, "dispute")
         at = clocks.now_of(found.payment.payer, self.now)
-        wanted = self.body(s.DecisionIn)
+        wanted = self.body(b.DecisionIn)
         payments.decide(dispute=found, by=self.caller.name, at=at, **wanted)
-        return self.answer(s.DisputeOut, self.disputes.get(pk=found.pk))
+        return self.answer(b.DisputeOut, self.disputes.get(pk=found.pk))
 
 
 class InvoiceClaim(MoneyResource):
@@ -254,12 +255,12 @@ class InvoiceClaim(MoneyResource):
         description="The same attempt again prolongs its lease.",
         tag=TAG,
         path=["invoice"],
-        body=s.ClaimIn,
-        answer=s.ClaimOut,
+        body=b.ClaimIn,
+        answer=b.ClaimOut,
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
-        wanted, found = self.body(s.ClaimIn), self.find(invoice)
+        wanted, found = self.body(b.ClaimIn), self.find(invoice)
         made = payments.claim(
             invoice=found,
             owner=wanted["owner"],
@@ -267,7 +268,7 @@ class InvoiceClaim(MoneyResource):
             lease=timedelta(seconds=wanted["seconds"]),
             at=self.time_of(found),
         )
-        return self.answer(s.ClaimOut, made)
+        return self.answer(b.ClaimOut, made)
 
 
 class InvoiceRelease(MoneyResource):
@@ -278,15 +279,15 @@ class InvoiceRelease(MoneyResource):
         summary="Say how an attempt to collect a document ended",
         tag=TAG,
         path=["invoice"],
-        body=s.ReleaseIn,
-        answer=s.ClaimOut,
+        body=b.ReleaseIn,
+        answer=b.ClaimOut,
     )
     @once()
     def post(self, request: Request, invoice: str) -> Response:
-        wanted, found = self.body(s.ReleaseIn), self.find(invoice)
+        wanted, found = self.body(b.ReleaseIn), self.find(invoice)
         rows = Claim.objects.filter(invoice=found, owner=wanted["owner"])
         held = lookups.by_key(rows, wanted["key"], "claim")
         if wanted["outcome"] == Claim.Outcome.UNKNOWN:
-            return self.answer(s.ClaimOut, payments.hold(claim=held))
+            return self.answer(b.ClaimOut, payments.hold(claim=held))
         done = payments.release(claim=held, outcome=wanted["outcome"], at=self.time_of(found))
-        return self.answer(s.ClaimOut, done)
+        return self.answer(b.ClaimOut, done)
