@@ -21,6 +21,7 @@ from ledger.admin.display import NOTHING, amount, badge, figures, instant
 from ledger.admin.fields import ReasonField
 from ledger.admin.operations import Done, NoQuestions, Operation, OperationForm
 from ledger.admin.tables import Table, number
+from wallets import approvals
 
 TONES: Final = {
     "draft": "",
@@ -85,6 +86,8 @@ def _operation(action: states.Action) -> Operation:
     """Return the button of an action, which says where it leads."""
 
     def run(request: HttpRequest, row: Invoice, given: dict[str, Any]) -> Done:
+        if action.name == "issue" and (waits := _asked(request, row)):
+            return waits
         done = _DO[action.name](invoice=row, by=cause_of(request), at=time_of(row), **given)
         return Done(message=f"{done} is {done.get_state_display().lower()}.", row=done)
 
@@ -102,6 +105,26 @@ def _operation(action: states.Action) -> Operation:
         applies=applies,
         is_grave=action.name == "void",
     )
+
+
+def _asked(request: HttpRequest, row: Invoice) -> Done | None:
+    """Ask for a second person if a draft is so large, and nobody else has approved it."""
+    if not lifecycle.needs_another(invoice=row, by=cause_of(request)):
+        return None
+    by: Any = request.user  # signed in: the admin lets nobody else here
+    waiting = approvals.ask(
+        book=row.book,
+        operation="invoice.issue",
+        arguments={"invoice": str(row.pk)},
+        key=f"issue:{row.pk}",
+        reason=f"Issue of {row}",
+        by=by,
+        at=time_of(row),
+    )
+    if waiting is None:
+        return None
+    said = "This is so much that a second person must approve it; it waits until then."
+    return Done(message=said, row=row, level=messages.WARNING)
 
 
 def _results(results: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from billing.invoicing import advancing, lifecycle
+from billing.invoicing.errors import SecondPersonError
 from billing.models import Invoice
 from ledger.errors import DomainError
 
@@ -29,10 +30,13 @@ def act(
     Documents are issued together; who cannot be issued says why, as if asked alone.
     """
     if action == "issue":
-        advancing.issue_all(invoice_ids=[one.pk for one in invoices], by=by, at=at)
+        alone = [one.pk for one in invoices if not lifecycle.needs_another(invoice=one, by=by)]
+        advancing.issue_all(invoice_ids=alone, by=by, at=at)
     refused: dict[int, str] = {}
     for one in invoices:
         try:
+            if action == "issue" and lifecycle.needs_another(invoice=one, by=by):
+                raise SecondPersonError(document=one.pk)
             _ONE_BY_ONE[action](invoice=one, by=by, at=at, reason=reason)
         except DomainError as error:
             refused[one.pk] = str(error)

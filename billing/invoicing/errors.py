@@ -7,7 +7,8 @@ Why nothing is done with a document (pure).
     InvariantError
     ├── BlockedDraftError     a critical problem has to be solved first
     ├── NothingToCreditError  less of it is left to be given back
-    └── InvoiceDiffersError   lines, taxes and what would be posted differ
+    ├── InvoiceDiffersError   lines, taxes and what would be posted differ
+    └── SecondPersonError     it is so much that somebody else must have a look
 """
 
 from __future__ import annotations
@@ -43,3 +44,9 @@ class NothingToCreditError(InvariantError):
     """Less of the document is left to be given back than is asked for."""
 
     code = "nothing_to_credit"
+
+
+class SecondPersonError(InvariantError):
+    """It comes to so much that whoever issues it must be another than whoever approved it."""
+
+    code = "second_person_needed"

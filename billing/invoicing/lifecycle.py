@@ -25,6 +25,7 @@ from billing.models import Invoice
 from ledger import inputs
 from ledger.integrity import refusals
 from ledger.money import ZERO
+from wallets import approvals
 
 State = Invoice.State
 
@@ -65,7 +66,8 @@ def approve(*, invoice: Invoice, by: str, at: datetime) -> Invoice:
     """
     Freeze a draft, so that it is issued as it is; by itself once its delay is over.
 
-    Approving again changes nothing.
+    What is so large that it needs a second person is issued by that one, not by itself. Approving
+    again changes nothing.
 
     Raises:
         InvoiceStateError: it is neither a draft nor approved.
@@ -76,7 +78,9 @@ def approve(*, invoice: Invoice, by: str, at: datetime) -> Invoice:
         if invoice.state == State.APPROVED:
             return invoice
         _check("approve", invoice, at)
-        values = {"approved_at": at, "approved_by": by, "issue_after": at + _delay(invoice)}
+        is_large = approvals.is_needed(asset=invoice.asset, amount=invoice.due)
+        issue_after = None if is_large else at + _delay(invoice)
+        values = {"approved_at": at, "approved_by": by, "issue_after": issue_after}
         return _move(invoice, State.APPROVED, "approve", values, at=at, by=by)
 
 
@@ -123,12 +127,19 @@ def issue(*, invoice: Invoice, by: str, at: datetime, **terms: Any) -> Invoice:
         DomainError: as ``issuing.issue``.
     """
     done = issuing.issue(invoice_ids=[invoice.pk], at=at, by=by, **terms)
-    invoice = Invoice.objects.select_related("book", "payer", "profile").get(pk=invoice.pk)
+    invoice = Invoice.objects.select_related("book", "payer", "profile", "asset").get(pk=invoice.pk)
     if done.stale:
         raise StaleDraftError(invoice=invoice.pk, remedy="draft it again, then issue it")
     if not invoice.number:
         _check("issue", invoice, at)
     return invoice
+
+
+def needs_another(*, invoice: Invoice, by: str) -> bool:
+    """Say whether somebody may not issue a draft: it is large, and nobody else approved it."""
+    if invoice.number or not approvals.is_needed(asset=invoice.asset, amount=invoice.due):
+        return False
+    return invoice.state != State.APPROVED or invoice.approved_by == by
 
 
 def send(*, invoice: Invoice, by: str, at: datetime, to: str = "") -> Invoice:
@@ -242,7 +253,7 @@ def _delay(invoice: Invoice) -> timedelta:
 
 def _lock(invoice: Invoice) -> Invoice:
     locked = Invoice.objects.select_for_update(no_key=True, of=("self",))
-    return locked.select_related("book", "payer", "profile").get(pk=invoice.pk)
+    return locked.select_related("book", "payer", "profile", "asset").get(pk=invoice.pk)
 
 
 def _check(name: str, invoice: Invoice, at: datetime) -> None:

@@ -199,7 +199,8 @@ class InvoiceIssue(InvoiceResource):
         "issue-invoice",
         summary="Issue a draft, approved or not: it is numbered, posted and never changes again",
         description="Issuing again changes nothing. A draft whose sources were billed otherwise"
-        " since is answered `stale_draft`: draft it again. Much of it needs a second person.",
+        " since is answered `stale_draft`: draft it again. What is so large that it needs a second"
+        " person, and nobody else has approved, waits for one (202).",
         tag=_TAG,
         path=["invoice"],
         body=s.IssueIn,
@@ -208,16 +209,19 @@ class InvoiceIssue(InvoiceResource):
     @once()
     def post(self, request: Request, invoice: str) -> Response:
         terms, found = self.body(s.IssueIn), self.find(invoice)
-        waits = asked_first(
-            self,
-            "invoice.issue",
-            key=f"issue:{found.pk}",
-            at=self.time_of(found),
-            reason=f"Issue of {found}",
-            invoice=found,
-            **{name: value.isoformat() for name, value in terms.items() if value is not None},
-        )
-        return waits or self.act(invoice, lifecycle.issue, **terms)
+        if lifecycle.needs_another(invoice=found, by=self.caller.name):
+            waits = asked_first(
+                self,
+                "invoice.issue",
+                key=f"issue:{found.pk}",
+                at=self.time_of(found),
+                reason=f"Issue of {found}",
+                invoice=found,
+                **{name: value.isoformat() for name, value in terms.items() if value is not None},
+            )
+            if waits is not None:
+                return waits
+        return self.act(invoice, lifecycle.issue, **terms)
 
 
 class InvoiceVoid(InvoiceResource):

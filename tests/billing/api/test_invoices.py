@@ -1,11 +1,20 @@
 """Documents by API: read, approved, issued, voided, many at once."""
 
+from decimal import Decimal
+
 import pytest
 
 from ledger.models import ApiKey
 from tests import factories
 from tests.api import Api, code
-from tests.billing.invoicing.documents import composed_draft, issued_invoice, selling
+from tests.billing.invoicing.documents import (
+    ISSUED,
+    composed_draft,
+    issued_invoice,
+    selling,
+)
+from wallets import approvals
+from wallets.models import Approval
 
 pytestmark = pytest.mark.django_db
 
@@ -123,3 +132,32 @@ def test_reading_is_not_enough_to_issue(scene):
     reader = Api(scene.book, scopes=[ApiKey.Scope.READ])
 
     assert code(reader.post(f"invoices/{draft.pk}/issue")) == (403, "scope_missing")
+
+
+def test_a_large_invoice_is_issued_by_another_than_who_approved_it(api, scene, settings):
+    settings.METERBOOK_APPROVAL_ABOVE = {"USD": Decimal(50)}
+    first = composed_draft(scene, 100)
+    other = Api(scene.book)
+    path = f"invoices/{first.pk}"
+
+    waiting = api.post(f"{path}/issue")
+    assert (waiting.status_code, waiting.json()["operation"]) == (202, "invoice.issue")
+    assert api.post(f"{path}/approve").json()["issue_after"] is None
+    assert api.post(f"{path}/issue").status_code == 202
+    bulk = {"action": "issue", "ids": [str(first.pk)]}
+    assert "another" in api.post("invoices/bulk", bulk).json()["data"][0]["error"]
+
+    assert other.post(f"{path}/issue").json()["state"] == "issued"
+
+
+def test_a_large_invoice_is_issued_once_a_second_person_agrees(api, scene, settings):
+    settings.METERBOOK_APPROVAL_ABOVE = {"USD": Decimal(50)}
+    draft = composed_draft(scene, 100)
+    waiting = api.post(f"invoices/{draft.pk}/issue").json()
+
+    approvals.approve(
+        approval=Approval.objects.get(pk=waiting["id"]), by="somebody else", at=ISSUED
+    )
+
+    draft.refresh_from_db()
+    assert (draft.state, draft.number) == ("issued", "INV-2025-000001")
