@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 
 from billing.invoicing import checks, drafting, issuing, lifecycle, making, running
@@ -101,6 +102,15 @@ def _work(run, has_begun):
     running.progress(run)  # connected
     has_begun.set()
     running.work(run=run, at=ISSUED)
+
+
+def test_a_command_shares_a_run_among_processes(run):
+    call_command("issue_invoices", "--book", run.book.key, "--resume", "--workers", "3")
+
+    run.refresh_from_db()
+    assert run.state == "done"
+    assert Invoice.objects.filter(book=run.book).exclude(number="").count() == 30
+    assert_billed_once(run)
 
 
 def test_of_many_who_issue_at_once_each_has_its_number(scene):
