@@ -21,7 +21,7 @@ from billing.api.serializers_charges import ContractIn, OneOffIn
 from billing.api.serializers_collection import SupplierIn
 from billing.api.serializers_costs import OverrideIn
 from billing.api.serializers_coupons import CouponIn
-from billing.api.serializers_drafts import EditIn
+from billing.api.serializers_drafts import InvoiceEditIn
 from billing.api.serializers_holds import HoldIn
 from billing.api.serializers_invoice_runs import RunIn
 from billing.api.serializers_limits import BudgetIn
@@ -242,7 +242,7 @@ def bill(api: Api) -> None:
     api.post("credit-notes", CreditNoteIn.example | note, once="note")
     api.post("one-off-charges", charge | {"key": "second"}, once="second")
     edit = {"operation": "header", "source_id": None, "content": {"note": "n"}, "key": "e"}
-    api.post(f"invoices/{drafted(api)}/edits", EditIn.example | edit, once="edit")
+    api.post(f"invoices/{drafted(api)}/edits", InvoiceEditIn.example | edit, once="edit")
     api.post("invoice-runs", RunIn.example, once="run")
 
 
