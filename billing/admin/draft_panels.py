@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from billing.admin.draft_operations import said
@@ -199,4 +199,4 @@ def tones(problems_: list[Mapping[str, Any]]) -> SafeString:
         badge(str(one["code"]).replace("_", " "), "bad" if one["is_critical"] else "warn")
         for one in ordered
     ]
-    return format_html("{}" * len(badges), *badges) if badges else NOTHING
+    return format_html_join(" ", "{}", [(one,) for one in badges]) if badges else NOTHING

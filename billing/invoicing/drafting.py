@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -214,6 +214,14 @@ def _read_currency(asset: Asset) -> Currency:
 # --- Written down ------------------------------------------------------------------------
 
 
+class _Written(NamedTuple):
+    """A draft as rows."""
+
+    row: writing.Row
+    draft: Draft
+    lines: list[writing.Row]
+
+
 def _lock(payers: Collection[int]) -> None:
     """Have one at a time draft for a payer; changes of subscriptions wait, too."""
     with connection.cursor() as cursor:
@@ -221,20 +229,37 @@ def _lock(payers: Collection[int]) -> None:
 
 
 def _write(desk: Desk, drafts: Sequence[Draft], *, run: Run | None, cause: str) -> Drafted:
-    standing, at = desk.standing, desk.at
+    drafted, at = Drafted(), desk.at
+    new, changed = _compared(desk, drafts, drafted, run)
+    drafted.discarded = _discard(desk, at)  # first: another takes its place
+    writing.update({number: one.row for number, one in changed.items()})
+    drafted.new = writing.insert([one.row for one in new])
+    drafted.changed = sorted(changed)
+    written = [*zip(drafted.new, new, strict=True), *changed.items()]
+    drafted.lines = writing.insert_lines((number, one.draft, one.lines) for number, one in written)
+    telling.told(invoice_ids=drafted.new, action="draft", at=at, cause=cause)
+    telling.told(invoice_ids=drafted.changed, action="update", at=at, cause=cause)
+    telling.told(invoice_ids=drafted.discarded, action="discard", at=at, cause=cause)
+    return drafted
+
+
+def _compared(
+    desk: Desk, drafts: Sequence[Draft], drafted: Drafted, run: Run | None
+) -> tuple[list[_Written], dict[int, _Written]]:
+    """Return the drafts that are new, and those that say something else than what stands."""
+    standing = desk.standing
     standing.add(pending.elsewhere(drafts, desk.found))
     parties = pending.parties({draft.payer_id for draft in drafts})
     supplier = pending.supplier(desk.book)
-    drafted = Drafted()
-    new: list[tuple[writing.Row, Draft]] = []
-    changed: dict[int, tuple[writing.Row, Draft]] = {}
+    new: list[_Written] = []
+    changed: dict[int, _Written] = {}
     for draft in drafts:
+        party = parties[draft.payer_id]
         profile = desk.profiles.get(draft.payer_id) or Profile()
-        validating.check_party(draft, parties[draft.payer_id])
-        header = writing.header_of(
-            draft, profile=profile, supplier=supplier, party=parties[draft.payer_id]
-        )
-        digest = writing.digest_of(draft, header)
+        validating.check_party(draft, party)
+        header = writing.header_of(draft, profile=profile, supplier=supplier, party=party)
+        lines = writing.line_rows(draft)
+        digest = writing.digest_of(draft, header, lines)
         known = standing.drafts.pop(composing.place_of(draft), None)
         if known is not None and known.digest == digest:
             drafted.same.append(known.id)
@@ -244,23 +269,14 @@ def _write(desk: Desk, drafts: Sequence[Draft], *, run: Run | None, cause: str) 
             header,
             digest=digest,
             run_id=run.pk if run is not None else None,
-            issue_after=at + profile.auto_delay if profile.approval == "auto" else None,
+            issue_after=desk.at + profile.auto_delay if profile.approval == "auto" else None,
         )
         if known is None:
-            new.append((writing.named(row, draft, book_id=desk.book.pk, at=at), draft))
+            named = writing.named(row, draft, book_id=desk.book.pk, at=desk.at)
+            new.append(_Written(named, draft, lines))
         else:
-            changed[known.id] = (row, draft)
-    drafted.discarded = _discard(desk, at)  # first: another takes its place
-    writing.update({number: row for number, (row, _) in changed.items()})
-    drafted.new = writing.insert([row for row, _ in new])
-    drafted.changed = sorted(changed)
-    written = [*zip(drafted.new, (draft for _, draft in new), strict=True)]
-    written += [(number, draft) for number, (_, draft) in changed.items()]
-    drafted.lines = writing.insert_lines(written)
-    telling.told(invoice_ids=drafted.new, action="draft", at=at, cause=cause)
-    telling.told(invoice_ids=drafted.changed, action="update", at=at, cause=cause)
-    telling.told(invoice_ids=drafted.discarded, action="discard", at=at, cause=cause)
-    return drafted
+            changed[known.id] = _Written(row, draft, lines)
+    return new, changed
 
 
 def _discard(desk: Desk, at: datetime) -> list[int]:

@@ -50,14 +50,15 @@ _TAX: Final = (
 Row = dict[str, Any]
 
 
-def digest_of(draft: Draft, header: Mapping[str, Any]) -> bytes:
+def digest_of(draft: Draft, header: Mapping[str, Any], lines: Sequence[Row]) -> bytes:
     """Return a digest of all that a draft says; the cut is no part of it."""
-    lines = [
-        {name: value for name, value in _line(line).items() if name not in {"cut_from", "cut_to"}}
-        for line in draft.lines
-    ]
     said = [header, _totals(draft.totals), lines, [_tax(tax) for tax in draft.taxes]]
     return hashlib.sha256(_encode(said)).digest()
+
+
+def line_rows(draft: Draft) -> list[Row]:
+    """Return the columns of a draft's lines, without document, place and cut."""
+    return [_line(line) for line in draft.lines]
 
 
 def header_of(draft: Draft, *, profile: Profile, supplier: Row, party: Row) -> Row:
@@ -141,12 +142,12 @@ def update(rows: Mapping[int, Row]) -> None:
         cursor.execute(_UPDATE, [_encode(written).decode()])
 
 
-def insert_lines(drafts: Iterable[tuple[int, Draft]]) -> int:
-    """Write lines and taxes of drafts, and return how many lines there are."""
+def insert_lines(drafts: Iterable[tuple[int, Draft, list[Row]]]) -> int:
+    """Write lines (as ``line_rows`` has them) and taxes of drafts; return how many lines."""
     lines, taxes = list[Row](), list[Row]()
-    for number, draft in drafts:
-        for place, line in enumerate(draft.lines, 1):
-            row = _line(line)
+    for number, draft, rows in drafts:
+        for place, (line, row) in enumerate(zip(draft.lines, rows, strict=True), 1):
+            row["cut_from"], row["cut_to"] = line.cut_from, line.cut_to
             row["invoice_id"], row["position"] = number, place
             lines.append(row)
         for tax in draft.taxes:
@@ -190,8 +191,6 @@ def _line(line: DraftLine) -> Row:
         "exact_overdraft": line.exact_overdraft,
         "before": before.numbers if before else None,
         "upto": upto.numbers if upto else None,
-        "cut_from": line.cut_from,
-        "cut_to": line.cut_to,
         "sources": [
             {
                 "account_id": str(one.account_id),
