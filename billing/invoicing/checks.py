@@ -85,6 +85,12 @@ def contents_are_as_issued(*, book_id: int | None) -> Iterator[Disagreement]:
         yield _found(f"document {number}", problem)
 
 
+def states_follow_what_is_open(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What is paid, uncollectible or void leaves nothing open; what else is issued does."""
+    for number, state, left in _rows(_STATES, book_id):
+        yield _found(f"document {number}", f"is {state} and leaves {text(left)} open")
+
+
 ALL: Final = (
     invoices_add_up,
     lines_say_what_they_do,
@@ -94,6 +100,7 @@ ALL: Final = (
     nothing_is_forgotten,
     tax_ties_out,
     contents_are_as_issued,
+    states_follow_what_is_open,
 )
 
 
@@ -238,4 +245,9 @@ _CONTENTS: Final = f"""
         FROM billing_invoice i LEFT JOIN ledger_transaction t ON t.id = i.transaction_id
         WHERE {_ISSUED}) found
     WHERE problem IS NOT NULL ORDER BY id LIMIT %(most)s
+"""  # noqa: S608 - fixed fragments
+_STATES: Final = f"""
+    SELECT i.number, i.state, i.open FROM billing_invoice i
+    WHERE {_ISSUED} AND (i.open = 0) <> (i.state IN ('paid', 'uncollectible', 'void'))
+    ORDER BY i.id LIMIT %(most)s
 """  # noqa: S608 - fixed fragments

@@ -67,7 +67,7 @@ def credit(
     with refusals(), transaction.atomic():
         payer = locking.payer(invoice.payer_id)
         note = Invoice.objects.filter(book=payer.book_id, key=key).first()
-        if note is not None and (note.corrects_id, note.kind) != (invoice.pk, _KIND):
+        if note is not None and not _is_same(note, invoice, what, disposition):
             raise IdempotencyConflictError(key=key)
         if note is None:
             invoice = _lock(invoice)
@@ -91,6 +91,17 @@ def preview(*, invoice: Invoice, what: What) -> list[Given]:
 
 
 _KIND: Final = Invoice.Kind.CREDIT_NOTE
+
+
+def _is_same(note: Invoice, invoice: Invoice, what: What, disposition: str) -> bool:
+    said = (invoice.pk, _KIND, disposition)
+    if (note.corrects_id, note.kind, note.disposition) != said:
+        return False
+    if isinstance(what, Amount):
+        return bool(note.total == what.total)
+    given = dict(note.lines.values_list("corrects_line", "due"))
+    wanted = what.amounts if isinstance(what, Lines) else {}
+    return all(amount in {None, given.get(line)} for line, amount in wanted.items())
 
 
 def _check_wallet(invoice: Invoice, disposition: str, wallet: Wallet | None) -> None:

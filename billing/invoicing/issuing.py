@@ -29,6 +29,7 @@ from billing.models import Invoice
 from ledger import arrays, bulk, chart, durations
 from ledger.errors import InvalidInputError
 from ledger.integrity import refusals
+from ledger.models import Period
 from ledger.moves import Move, Posting
 
 KIND: Final = "invoice"  # of transactions
@@ -62,7 +63,7 @@ def issue(
     drafts are not issued.
 
     Raises:
-        InvalidInputError: the date lies ahead, or more than five years back.
+        InvalidInputError: the date lies ahead, more than five years back, or in a closed month.
         InvoiceDiffersError: lines, taxes and posting of a document differ.
         NothingToCreditError: a credit note gives back more than others have left of a document.
         InsufficientBalanceError: a credit note takes back more than the customer may owe.
@@ -152,6 +153,8 @@ def _issue(
     issue_date: date | None,
 ) -> None:
     dates = {one.pk: _date(one, at, issue_date) for one in invoices}
+    if issue_date is not None:
+        _check_open(invoices, issue_date, at)
     posted = _post(invoices, moved, dates, at=at, by=by)
     chaining.bill(chains)
     before = {one.pk: one.state for one in invoices}
@@ -172,6 +175,16 @@ def _date(invoice: Invoice, at: datetime, issue_date: date | None) -> date:
         remedy = f"a document is dated {first} or after"
         raise InvalidInputError(field="issue_date", value=issue_date.isoformat(), remedy=remedy)
     return issue_date or today
+
+
+def _check_open(invoices: Sequence[Invoice], on: date, at: datetime) -> None:
+    """Hold documents that are dated back to months whose books are open."""
+    counts = {one.book_id: _effective(one, on, at) for one in invoices}
+    for book_id, instant in counts.items():
+        shut = Period.objects.filter(book=book_id, starts_at__lte=instant, ends_at__gt=instant)
+        if shut.exclude(state=Period.State.OPEN).exists():
+            remedy = "the books of that month are closed: date it later, or reopen them"
+            raise InvalidInputError(field="issue_date", value=on.isoformat(), remedy=remedy)
 
 
 def _effective(invoice: Invoice, on: date, at: datetime) -> datetime:

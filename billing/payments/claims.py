@@ -41,11 +41,13 @@ def claim(*, invoice: Invoice, owner: str, key: str, lease: timedelta, at: datet
     with refusals(), transaction.atomic():
         invoice = locking.documents([invoice.pk])[invoice.pk]
         mine = invoice.claims.filter(owner=owner, key=key).first()
-        if mine is not None:
-            return _prolonged(mine, at + lease)
+        if mine is not None and mine.released_at is not None:
+            raise IdempotencyConflictError(key=mine.key, outcome=mine.outcome)
         locking.check_payable(invoice, payer_id=invoice.payer_id, asset_id=invoice.asset_id)
         if not invoice.open:
             raise DocumentStateError(invoice=invoice.number, state=invoice.state)
+        if mine is not None:
+            return _prolonged(mine, at + lease)
         _oust(invoice, at)
         return Claim.objects.create(
             invoice=invoice, owner=owner, key=key, claimed_at=at, lease_until=at + lease
@@ -99,8 +101,6 @@ def _lock(claim: Claim) -> Claim:
 
 
 def _prolonged(mine: Claim, until: datetime) -> Claim:
-    if mine.released_at is not None:
-        raise IdempotencyConflictError(key=mine.key, outcome=mine.outcome)
     mine.lease_until = max(mine.lease_until, until)
     mine.save(update_fields=["lease_until"])
     return mine

@@ -320,6 +320,7 @@ LEDGER_CHECKS = [
     "billing.invoicing.checks.nothing_is_forgotten",
     "billing.invoicing.checks.tax_ties_out",
     "billing.invoicing.checks.contents_are_as_issued",
+    "billing.invoicing.checks.states_follow_what_is_open",
     "billing.payments.checks.documents_are_settled_by_allocations",
     "billing.payments.checks.money_was_given_once",
     "billing.payments.checks.receivables_tie_out",

@@ -6,10 +6,12 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing import payments
+from billing.invoicing import credit_notes, lifecycle
+from billing.invoicing.credit_notes import Full
 from billing.models import Claim
 from billing.payments.errors import ClaimedError, DocumentStateError, PaymentStateError
 from ledger.errors import IdempotencyConflictError, InvalidInputError
-from tests.billing.payments.documents import drafted, issued, now, pay
+from tests.billing.payments.documents import drafted, issued, money_of, now, pay
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,34 @@ def test_money_that_comes_otherwise_counts_and_ends_the_claim():
     assert now(first).outcome == "settled"
     with pytest.raises(DocumentStateError):
         claim(invoice, "hosted:9")
+
+
+@pytest.mark.parametrize("how", ["allocated", "credited", "written off"])
+def test_whatever_settles_a_document_ends_the_claim(how):
+    invoice = issued()
+    first = claim(invoice)
+
+    if how == "allocated":
+        money = money_of(pay(invoice.payer, 100, allocate="nothing"))
+        payments.allocate(source=money, by="ann", at=NOON)
+    elif how == "credited":
+        credit_notes.credit(
+            invoice=invoice, what=Full(), disposition="offset", reason="Down", by="ann", key="c",
+            at=NOON,
+        )  # fmt: skip
+    else:
+        payments.write_off(invoice=invoice, reason="Gone", by="ann", key="w", at=NOON)
+
+    assert now(first).outcome == "settled"
+
+
+def test_nobody_goes_on_collecting_what_is_void():
+    invoice = issued()
+    claim(invoice)
+    lifecycle.void(invoice=invoice, reason="Wrong", by="ann", at=NOON)
+
+    with pytest.raises(DocumentStateError):
+        claim(invoice, at=NOON + LEASE / 2)
 
 
 def test_an_unknown_outcome_stands_whatever_else_comes():

@@ -103,6 +103,21 @@ def test_a_key_issues_one_note():
         credit(issued(invoice.payer), Amount(Decimal(5)), key="n-1")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"what": Amount(Decimal(6))},
+        {"what": Amount(Decimal(5)), "disposition": "credit_balance"},
+    ],
+)
+def test_a_key_stands_for_one_amount_and_one_way(other):
+    invoice = taxed()
+    credit(invoice, Amount(Decimal(5)), key="n-1")
+
+    with pytest.raises(IdempotencyConflictError):
+        credit(invoice, key="n-1", **other)
+
+
 def test_no_more_is_given_back_than_is_left():
     invoice = taxed()
     first, _ = invoice.lines.order_by("position")

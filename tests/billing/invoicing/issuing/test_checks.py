@@ -66,6 +66,12 @@ def test_text_that_was_changed_is_found(invoice):
     assert "something else" in found(checks.contents_are_as_issued, invoice)[0]
 
 
+def test_a_state_that_was_changed_is_found(invoice):
+    tamper("UPDATE billing_invoice SET state = 'paid' WHERE id = %s", invoice.pk)
+
+    assert "is paid and leaves" in found(checks.states_follow_what_is_open, invoice)[0]
+
+
 def test_what_is_billed_and_was_changed_is_found(invoice):
     billable = invoice.lines.get().billable_id
     tamper(

@@ -9,9 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from billing.invoicing import issuing, states
 from billing.invoicing.errors import InvoiceDiffersError
 from billing.models import Billable, Invoice, InvoiceEvent, InvoiceLine, InvoiceTax, Series
-from ledger import verification
+from ledger import closing, verification
 from ledger.errors import InvalidInputError
-from ledger.models import Outbox, Transaction
+from ledger.models import Outbox, Period, Transaction
 from tests import factories
 from tests.billing.invoicing.documents import (
     DRAFTED,
@@ -194,6 +194,17 @@ def test_a_document_may_be_dated_back_but_not_ahead(scene):
     assert draft.issue_date == date(2025, 6, 30)
     posting = Transaction.objects.get(pk=draft.transaction_id)
     assert posting.effective_at.date() == date(2025, 6, 30)
+
+
+def test_a_document_is_not_dated_back_into_a_closed_month(scene):
+    draft = composed_draft(scene)
+    june = closing.begin(period=Period.objects.get(book=scene.book), at=DRAFTED)
+    closing.close(period=june, at=DRAFTED)
+
+    with pytest.raises(InvalidInputError, match="closed"):
+        issue(draft, issue_date=date(2025, 6, 30))
+
+    assert issue(draft, issue_date=date(2025, 7, 1)).numbers
 
 
 def test_numbers_are_counted_by_series_and_year(scene):
