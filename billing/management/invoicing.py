@@ -183,7 +183,13 @@ def _summary(run: Run, found: Progress) -> Table:
 
 
 def _table(title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_header=False,
+        min_width=len(title),
+    )
     table.add_column()
     table.add_column(justify="right")
     return table

@@ -1,17 +1,18 @@
 """``manage.py ageing``: who owes what, and for how long."""
 
 from datetime import UTC, datetime, time
-from typing import Any, TextIO, cast
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.dateparse import parse_date
 from django.utils.timezone import now
-from rich.console import Console
-from rich.table import Table
 
+from billing.management import render
 from billing.management.commands.ingest import book_named
 from billing.payments.ageing import Aged, ageing
 from ledger.money import text
+
+_PAYER: Final = 10  # letters of a key that stay on one line
 
 
 class Command(BaseCommand):
@@ -25,17 +26,18 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         made = ageing(book=book_named(options["book"]), at=_instant(options["at"]))
-        table = Table(title=f"Ageing at {made.at:%Y-%m-%d %H:%M} UTC")
-        for name in ("Payer", "Currency"):
-            table.add_column(name)
-        for name in (*made.labels, "Total", "Credit notes", "Unapplied", "Net"):
-            table.add_column(name, justify="right")
+        table = render.empty_table(
+            f"Ageing at {made.at:%Y-%m-%d %H:%M} UTC",
+            *("payer", "in"),
+            numbers=(*made.labels, "total", "credits", "unapplied", "net"),
+        )
+        table.columns[0].min_width = _PAYER
         for row in made.rows:
             table.add_row(row.payer_key, row.currency, *_figures(row))
         table.add_section()
         for row in made.sums():
             table.add_row("All", row.currency, *_figures(row), style="bold")
-        Console(file=cast("TextIO", self.stdout)).print(table)
+        render.console_on(self.stdout).print(table)
 
 
 def _figures(row: Aged) -> list[str]:

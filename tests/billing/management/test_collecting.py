@@ -26,7 +26,7 @@ def invoice():
 
 
 def test_ageing_shows_who_owes_what(invoice, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "20")
 
     call_command("ageing", book=invoice.book.key)
 
@@ -34,6 +34,7 @@ def test_ageing_shows_who_owes_what(invoice, capsys, monkeypatch):
     assert invoice.payer.key in shown
     assert "31–60 days" in shown
     assert "100" in shown
+    assert "…" not in shown
 
 
 def test_ageing_of_a_day_long_ago_is_empty(invoice, capsys):
