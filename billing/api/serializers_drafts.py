@@ -41,7 +41,7 @@ class UpcomingLineOut(serializers.Serializer[Any]):
     quantity = Amount(allow_null=True)
     unit = serializers.CharField()
     unit_price = Amount(allow_null=True)
-    arithmetic = Json()
+    arithmetic = serializers.ListField(child=Json())
     amount = Amount()
     promotional = Amount()
     paid = Amount()

@@ -222,7 +222,9 @@ class InvoiceLineOut(serializers.Serializer[Any]):
     unit = serializers.CharField()
     unit_price = Amount(allow_null=True)
     price_version = serializers.CharField()
-    arithmetic = Json(help_text="Tiers, free units, discounts: how the amount comes about.")
+    arithmetic = serializers.ListField(
+        child=Json(), help_text="Tiers, free units, discounts: how the amount comes about."
+    )
     amount = Amount(help_text="promotional + paid + due")
     promotional = Amount(help_text="Given credit paid for it.")
     paid = Amount(help_text="Credit that was bought paid for it.")

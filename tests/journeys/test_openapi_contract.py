@@ -25,8 +25,9 @@ from billing.api.serializers_drafts import InvoiceEditIn
 from billing.api.serializers_holds import HoldIn
 from billing.api.serializers_invoice_runs import RunIn
 from billing.api.serializers_limits import BudgetIn
+from billing.api.serializers_money_back import DisputeIn, RefundIn
 from billing.api.serializers_notes import CreditNoteIn, DunningScheduleIn
-from billing.api.serializers_payments import DisputeIn, RecordedPaymentIn, RefundIn
+from billing.api.serializers_payments import RecordedPaymentIn
 from billing.api.serializers_plans import AddonDocument, PlanDocument
 from billing.api.serializers_taxes import ExemptionIn, TaxIdIn, TaxRateIn
 from billing.metering import snapshot
