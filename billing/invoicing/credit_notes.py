@@ -175,7 +175,7 @@ def _draft(
         drafted_at=at,
         **totals,
     )
-    writing.insert_lines([(note.pk, draft)])
+    writing.insert_lines([(note.pk, draft, writing.line_rows(draft))])
     return note
 
 

@@ -117,7 +117,7 @@ def _draft(
         drafted_at=at,
         **{name: getattr(draft.totals, name) for name in writing.TOTALS},
     )
-    writing.insert_lines([(note.pk, draft)])
+    writing.insert_lines([(note.pk, draft, writing.line_rows(draft))])
     return note
 
 
