@@ -75,15 +75,16 @@ def _balances(
 # What was used last is owed first: what is open and not looked at is later than the others.
 _BALANCES: Final = """
     SELECT a.customer_id, a.asset_id, greatest(0, b.debits - b.credits - coalesce((
-        SELECT sum(split_part(part, ':', 2)::numeric)
+        SELECT sum(greatest(0, p.left_there - o.billed[6]))
         FROM billing_billable o
         LEFT JOIN billing_accrual u ON u.id = o.accrual_id
         LEFT JOIN billing_charge c ON c.id = o.charge_id
-        CROSS JOIN LATERAL unnest(
-            string_to_array(nullif(coalesce(u.taken, c.taken), ''), ',')) AS part
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(split_part(part, ':', 2)::numeric), 0) AS left_there
+            FROM unnest(string_to_array(nullif(coalesce(u.taken, c.taken), ''), ',')) AS part
+            WHERE split_part(part, ':', 1)::bigint = a.id) p
         WHERE o.customer_id = a.customer_id AND o.asset_id = a.asset_id
-          AND o.settled_at IS NULL AND NOT o.id = ANY(%s::bigint[])
-          AND split_part(part, ':', 1)::bigint = a.id), 0))
+          AND o.settled_at IS NULL AND NOT o.id = ANY(%s::bigint[])), 0))
     FROM unnest(%s::bigint[], %s::bigint[]) AS n (customer_id, asset_id)
     JOIN ledger_account a ON a.customer_id = n.customer_id AND a.asset_id = n.asset_id
          AND a.book_id = %s AND a.purpose = 'overdraft'
