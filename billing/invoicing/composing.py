@@ -304,8 +304,15 @@ def _finish(case: Case, place: Place, draft: Draft) -> None:
     draft.problems += edited.apply(draft, case.edits.get(place, ()), consumer_id=case.payer_id)
     draft.problems += _too_much(draft)
     if draft.kind == INVOICE and total(line.due for line in draft.lines) < ZERO:
-        draft.kind, draft.series_key = CREDIT_NOTE, "CN"
-        draft.lines = [lines.turned(line) for line in draft.lines]
+        turn(draft, case.profile)
+
+
+def turn(draft: Draft, profile: Profile) -> None:
+    """Make a credit note of an invoice that comes to less than nothing, or the other way round."""
+    is_note = draft.kind == INVOICE
+    draft.kind = CREDIT_NOTE if is_note else INVOICE
+    draft.series_key = "CN" if is_note else profile.series_key
+    draft.lines = [lines.turned(line) for line in draft.lines]
 
 
 def _too_much(draft: Draft) -> Iterable[Problem]:

@@ -35,6 +35,7 @@ from billing.models import Run
 from billing.taxation import applying
 from ledger import arrays
 from ledger.models import Asset, Book
+from ledger.money import ZERO
 
 CAUSE: Final = "drafting"
 
@@ -147,8 +148,17 @@ def compose(desk: Desk) -> tuple[list[Draft], list[Source]]:
             drafts += made.drafts
             quiet += made.quiet
     drafts = applying.tax(drafts=drafts, book=desk.book, at=desk.at)
+    _turn_over(drafts, desk)
     validating.check(drafts, desk.profiles, desk.currencies, desk.standing, until=desk.until)
     return drafts, quiet
+
+
+def _turn_over(drafts: Iterable[Draft], desk: Desk) -> None:
+    """Turn what tax brought below nothing: lines that are taxed otherwise than others."""
+    below = [one for one in drafts if one.totals.due < ZERO and one.corrects_id is None]
+    for one in below:
+        composing.turn(one, desk.profiles[one.payer_id])
+    applying.tax(drafts=below, book=desk.book, at=desk.at)
 
 
 def _cases(desk: Desk, payer_id: int) -> Iterable[Case]:

@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from billing.charging import adjusting
 from billing.invoicing import edits, issuing
 from billing.invoicing.errors import NothingToCreditError
-from billing.models import Billable, Invoice
+from billing.models import Billable, Invoice, Party, Supplier, TaxCode
+from billing.taxation import rates
 from ledger import verification
 from tests import factories
 from tests.billing.charging.agreed import on
@@ -75,6 +77,39 @@ def test_a_document_below_nothing_is_a_credit_note():
     assert (note.kind, note.corrects, note.due) == ("credit_note", None, Decimal("5.81"))
     shop.issue("2024-01-02")
     assert shop.agreed.scene.unbilled == 0
+
+
+def test_what_tax_brings_below_nothing_is_a_credit_note():
+    shop = with_usage()
+    start = on("2024-01-01")
+    Supplier.objects.create(book=shop.book, address={"country": "DE"}, updated_at=start)
+    Party.objects.create(customer=shop.payer, address={"country": "DE"}, updated_at=start)
+    high = TaxCode.objects.create(book=shop.book, key="high", name="High", created_at=start)
+    for percentage, code in (("1", None), ("50", high)):
+        rates.enter(
+            book=shop.book,
+            jurisdiction="DE",
+            percentage=Decimal(percentage),
+            tax_code=code,
+            valid_from=start.date(),
+            at=start,
+        )
+    adjusting.adjust(
+        customer=shop.payer,
+        name="Sorry",
+        asset=shop.agreed.scene.dollars,
+        amount=Decimal(-18),
+        tax_code="high",
+        reason="It was down",
+        key="sorry",
+        at=on("2024-01-15"),
+    )
+
+    [note] = shop.issue("2024-02-01")
+
+    assert (note.kind, note.subtotal, note.due) == ("credit_note", -2, Decimal("6.8"))
+    assert shop.agreed.scene.holds("receivable") == Decimal("-6.8")
+    assert verification.verify(book=shop.book).is_clean
 
 
 def test_late_usage_is_a_line_of_its_own():
