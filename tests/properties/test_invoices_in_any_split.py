@@ -76,7 +76,7 @@ def said(shop):
     return {what: parts for what, parts in found.items() if any(parts)}
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(stories, st.sets(st.integers(0, DAYS - 1), max_size=4), st.booleans())
 def test_in_any_split(story, cuts, is_progressive):
     profile = {"threshold": Decimal("0.01")} if is_progressive else {}
