@@ -15,7 +15,7 @@ from billing.invoicing import comparing
 from billing.invoicing.comparing import Comparison, Pair
 from billing.models import Invoice, InvoiceEdit, InvoiceLine
 from ledger.admin.dashboard import Figure
-from ledger.admin.display import NOTHING, amount, badge, figures, instant, link
+from ledger.admin.display import NOTHING, amount, badge, days, figures, instant, link
 from ledger.admin.tables import Table, number
 from ledger.models import Asset
 
@@ -78,19 +78,20 @@ def lines(invoice: Invoice) -> Table:
             "", "What", "For", "Period", number("Quantity"), number("Price"), number("Amount"),
             number("By credit"), number("Due"), "",
         ),
-        rows=[_line(row, invoice.asset) for row in rows.order_by("position")],
+        rows=[_line(row, invoice) for row in rows.order_by("position")],
         css="mb-plain",
         empty="No line.",
     )  # fmt: skip
 
 
-def _line(row: InvoiceLine, asset: Asset) -> tuple[object, ...]:
+def _line(row: InvoiceLine, invoice: Invoice) -> tuple[object, ...]:
+    asset = invoice.asset
     by_credit = row.promotional + row.paid
     return (
         row.position,
         row.description,
         link(row.consumer, row.consumer.name or row.consumer.key),
-        _period(row),
+        days(row.period_starts_at, row.period_ends_at, invoice.book.time_zone),
         _quantity(row),
         figures(row.unit_price, asset) if row.unit_price is not None else NOTHING,
         amount(row.amount, asset, is_named=False),
@@ -107,16 +108,6 @@ def _quantity(row: InvoiceLine) -> SafeString:
         '<span class="mb-amount">{}</span> <span class="mb-asset">{}</span>',
         figures(row.quantity),
         row.unit,
-    )
-
-
-def _period(row: InvoiceLine) -> SafeString:
-    if row.period_starts_at is None or row.period_ends_at is None:
-        return NOTHING
-    return format_html(
-        '<span class="mb-time">{}</span> – <span class="mb-time">{}</span>',
-        f"{row.period_starts_at:%Y-%m-%d}",
-        f"{row.period_ends_at:%Y-%m-%d}",
     )
 
 

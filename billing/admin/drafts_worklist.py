@@ -26,7 +26,7 @@ from ledger import clocks
 from ledger.admin import pages
 from ledger.admin.base import cause_of
 from ledger.admin.dashboard import Figure
-from ledger.admin.display import NOTHING, amount, amounts, badge, figures, instant, link
+from ledger.admin.display import NOTHING, amount, amounts, badge, days, figures, instant, link
 from ledger.admin.fields import BookField
 from ledger.admin.tables import Table, number
 from ledger.models import Asset
@@ -144,7 +144,7 @@ def _row(row: Invoice, previous: dict[tuple[int, int, str], Decimal]) -> tuple[o
         ),
         link(row.payer, row.payer.name or row.payer.key),
         _document(row),
-        _period(row),
+        days(row.period_starts_at, row.period_ends_at, row.book.time_zone),
         amount(row.due if is_invoice else -row.due, row.asset),
         amount(before, row.asset, is_named=False) if before is not None and is_invoice else NOTHING,
         _difference(row.total, before) if before and is_invoice else "",
@@ -157,16 +157,6 @@ def _document(row: Invoice) -> SafeString:
     label = row.get_kind_display().capitalize()
     group = format_html(' <span class="mb-asset">{}</span>', row.group_key) if row.group_key else ""
     return format_html("{}{}", link(row, label), group)
-
-
-def _period(row: Invoice) -> SafeString:
-    if row.period_starts_at is None or row.period_ends_at is None:
-        return NOTHING
-    return format_html(
-        '<span class="mb-time">{}</span> – <span class="mb-time">{}</span>',
-        f"{row.period_starts_at:%Y-%m-%d}",
-        f"{row.period_ends_at:%Y-%m-%d}",
-    )
 
 
 def _difference(total: Decimal, before: Decimal) -> SafeString:

@@ -14,7 +14,7 @@ from billing.admin import crediting, draft_operations, draft_panels, invoice_lif
 from billing.admin.documents import downloads
 from billing.models import Invoice
 from ledger.admin.base import BookFilter
-from ledger.admin.display import NOTHING, amount, badge, instant, link
+from ledger.admin.display import NOTHING, amount, badge, days, instant, link
 
 _TONES: Final[Mapping[str, str]] = {
     Invoice.State.DRAFT: "",
@@ -99,10 +99,8 @@ class InvoiceAdmin(invoice_life.BulkActions):
         return amount(row.open, row.asset, is_named=False) if row.number else NOTHING
 
     @admin.display(description="period")
-    def shown_period(self, row: Invoice) -> SafeString | str:
-        if row.period_starts_at is None or row.period_ends_at is None:
-            return NOTHING
-        return f"{row.period_starts_at:%Y-%m-%d} – {row.period_ends_at:%Y-%m-%d}"
+    def shown_period(self, row: Invoice) -> SafeString:
+        return days(row.period_starts_at, row.period_ends_at, row.book.time_zone)
 
     @admin.display(description="files")
     def files(self, row: Invoice) -> SafeString:

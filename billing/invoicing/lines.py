@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from decimal import Decimal
@@ -14,7 +14,7 @@ from billing.invoicing.facts import Billed, DraftLine, LineSource
 from billing.invoicing.materials import ADJUSTMENT, USAGE, Consumer, Earlier, Source
 from billing.rating.lines import Document, Line
 from billing.rating.lines import lines as rated_lines
-from ledger.money import ONE, ZERO, add, negate, subtract, text
+from ledger.money import ONE, ZERO, add, negate, subtract, text, total
 
 MINIMUM: Final = "minimum"
 UNEXPLAINED: Final = "unexplained"  # of details: the price does not come to the amount
@@ -139,12 +139,27 @@ def _explain_usage(made: DraftLine, source: Source, change: Billed, exponent: in
     if (document := _document(source, sums.quantity, exponent)) is None:
         made.details = details
         return
-    made.arithmetic = [_written(one) for one in document.lines]
+    steps = document.lines
     if document.exact_total != sums.amount:
         details[UNEXPLAINED] = text(subtract(sums.amount, document.exact_total))
+    else:
+        steps = _adding_up(steps, made.amount)
+    made.arithmetic = [_written(one) for one in steps]
     if len(document.lines) == 1 and document.lines[0].quantity == made.quantity:
         made.unit_price = document.lines[0].unit_price  # not one of packages or converted units
     made.details = details
+
+
+def _adding_up(steps: Sequence[Line], amount: Decimal) -> Sequence[Line]:
+    """Have the largest step take what rounding each by itself left over."""
+    left = subtract(amount, total(one.amount for one in steps))
+    if not left:
+        return steps
+    largest = max(range(len(steps)), key=lambda place: abs(steps[place].exact))
+    return [
+        replace(one, amount=add(one.amount, left)) if place == largest else one
+        for place, one in enumerate(steps)
+    ]
 
 
 def _document(source: Source, quantity: Decimal, exponent: int) -> Document | None:

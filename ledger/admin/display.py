@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -55,6 +55,26 @@ def amounts(values: list[tuple[Decimal, Asset]]) -> SafeString:
     if not values:
         return NOTHING
     return mark_safe("<br>".join(amount(value, asset) for value, asset in values))  # noqa: S308
+
+
+def days(starts_at: datetime | None, ends_at: datetime | None, zone: str) -> SafeString:
+    """
+    Show a period by its first and last day where its book is, as documents do.
+
+    >>> from datetime import UTC
+    >>> starts, ends = datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 31, 23, tzinfo=UTC)
+    >>> [day in days(starts, ends, "Europe/Berlin") for day in ("2026-10-01", "2026-10-31")]
+    [True, True]
+    """
+    if starts_at is None or ends_at is None:
+        return NOTHING
+    place = ZoneInfo(zone)
+    last = max(starts_at, ends_at - timedelta(microseconds=1))
+    return format_html(
+        '<span class="mb-time">{}</span> – <span class="mb-time">{}</span>',
+        f"{starts_at.astimezone(place):%Y-%m-%d}",
+        f"{last.astimezone(place):%Y-%m-%d}",
+    )
 
 
 def instant(value: datetime | None, zone: tzinfo | None = None) -> SafeString:

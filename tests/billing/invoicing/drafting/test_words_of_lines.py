@@ -63,6 +63,13 @@ def test_a_discount_is_a_share_not_a_thing():
     assert line[-1] == [("Usage", "100", "0.40", "40.00"), ("Discount of 10 %", "", "", "−4.00")]
 
 
+def test_steps_add_up_to_their_line():
+    [line] = shown({"type": "unit", "amount": "0.0025"}, 483.76, discounts={"percentage": "50"})
+
+    assert line[4] == "0.60"
+    assert [step[-1] for step in line[-1]] == ["1.20", "−0.60"]
+
+
 def test_steps_keep_their_figures_in_other_languages():
     german = wording("de")
     said = {
