@@ -11,16 +11,34 @@ import django.db.models.expressions
 from django.db import migrations, models
 
 
-# When the periods of usage end that was recorded before: with its item's cycle, or with the month.
+# When periods of usage end that was recorded before. A cycle ends at the anchor and a whole number of cadences after the period's start; usage of a
+# price list ends with its month. Months are longer than the 30 days that they are reckoned at: the
+# cycle is looked for from a little before to a little after.
 BACKFILL = """
+    WITH cycle AS (
+        SELECT a.id, i.ends_at, i.billing_cadence, s.time_zone, a.period_start,
+               i.billing_cadence::text AS cadence, s.billing_anchor AT TIME ZONE s.time_zone AS anchor,
+               CASE WHEN i.billing_cadence <> '' THEN floor(
+                   extract(epoch FROM a.period_start - s.billing_anchor)
+                   / extract(epoch FROM nullif(i.billing_cadence, '')::interval))::integer END AS about
+        FROM billing_accrual a
+        JOIN billing_subscriptionitem i ON i.rate_id = a.rate_id
+        JOIN billing_subscription s ON s.id = i.subscription_id
+    ), ending AS (
+        SELECT c.id, least(c.ends_at, '9999-12-31 23:59:59.999999+00', (
+            SELECT min(e.ends_at)
+            FROM generate_series(c.about - 3 - abs(c.about) / 30, c.about + 3) AS n
+            CROSS JOIN LATERAL (
+                SELECT (c.anchor + n * nullif(c.cadence, '')::interval) AT TIME ZONE c.time_zone
+                    AS ends_at) e
+            WHERE e.ends_at > c.period_start)) AS ends_at
+        FROM cycle c
+    )
     UPDATE billing_accrual a
-    SET period_ends_at = coalesce(
-        (SELECT least(i.ends_at, CASE WHEN i.billing_cadence = '' THEN i.ends_at ELSE
-             ((a.period_start AT TIME ZONE s.time_zone) + i.billing_cadence::interval) AT TIME ZONE s.time_zone END)
-         FROM billing_subscriptionitem i JOIN billing_subscription s ON s.id = i.subscription_id
-         WHERE i.rate_id = a.rate_id),
+    SET period_ends_at = greatest(a.period_start, coalesce(
+        (SELECT e.ends_at FROM ending e WHERE e.id = a.id),
         (SELECT ((a.period_start AT TIME ZONE b.time_zone) + interval '1 month') AT TIME ZONE b.time_zone
-         FROM billing_meter m JOIN ledger_book b ON b.id = m.book_id WHERE m.id = a.meter_id))
+         FROM billing_meter m JOIN ledger_book b ON b.id = m.book_id WHERE m.id = a.meter_id)))
 """
 
 
