@@ -11,8 +11,8 @@ import django.db.models.expressions
 from django.db import migrations, models
 
 
-# When periods of usage end that was recorded before. A cycle ends at the anchor and a whole number of cadences after the period's start; usage of a
-# price list ends with its month. Months are longer than the 30 days that they are reckoned at: the
+# When periods of usage end that was recorded before: with the cycle that is counted from the
+# anchor, as ingest says; usage of a price list with its month. Months are longer than the 30 days that they are reckoned at: the
 # cycle is looked for from a little before to a little after.
 BACKFILL = """
     WITH cycle AS (
