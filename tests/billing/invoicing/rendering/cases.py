@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from billing.invoicing.documents.printable import Address, Printable, PrintedParty
@@ -21,6 +22,19 @@ def untaxed(category: str, code: str = "", why: str = "", **more: object) -> Pri
     """Return a document whose tax is nothing, for a reason."""
     return samples.document(
         [samples.fee(1)], percentage="0", category=category, code=code, why=why, **more
+    )
+
+
+def several_rates() -> Printable:
+    """Return a document with lines of two rates."""
+    one = samples.document([samples.fee(1)])
+    other = samples.document([samples.fee(2, amount="10.00")], percentage="7")
+    sums = ("subtotal", "taxable", "tax", "total", "due")
+    return replace(
+        one,
+        lines=one.lines + other.lines,
+        taxes=one.taxes + other.taxes,
+        **{name: getattr(one, name) + getattr(other, name) for name in sums},
     )
 
 
@@ -46,6 +60,24 @@ CASES: dict[str, Printable] = {
     "zero rate": untaxed("Z"),
     "without a currency's cents": samples.document(
         [samples.fee(1, amount="4900")], currency="JPY", exponent=0
+    ),
+    "several rates": several_rates(),
+    "consumer abroad": samples.document(
+        [samples.fee(1)],
+        percentage="20",
+        jurisdiction="FR",
+        buyer=replace(samples.BUYER, tax_ids=()),
+    ),
+    "price below nothing": samples.document(
+        [samples.fee(1), samples.fee(2, amount="-5.00", unit_price=Decimal(-5))]
+    ),
+    "usage that came back": samples.document(
+        [
+            samples.fee(1),
+            samples.usage(
+                2, amount="-3.00", quantity=Decimal(-30), unit_price=Decimal("0.10"), steps=()
+            ),
+        ]
     ),
     "credit note": samples.credit_note(),
     "debit note": samples.document([samples.fee(1)], kind="debit_note", number="DN-2026-000001"),

@@ -41,6 +41,8 @@ RULED = [
     *(("coupon", "ubl"), ("reverse charge", "ubl"), ("reverse charge", "cii")),
     *(("intra-community supply", "ubl"), ("export", "cii"), ("outside the scope", "ubl")),
     *(("no tax set up", "cii"), ("certificate", "ubl"), ("debit note", "cii")),
+    *(("several rates", "cii"), ("consumer abroad", "ubl"), ("price below nothing", "ubl")),
+    *(("usage that came back", "cii"), ("without a currency's cents", "ubl")),
 ]
 
 
