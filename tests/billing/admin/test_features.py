@@ -137,11 +137,14 @@ def test_changing_needs_the_permission(book, meter):
 
 def test_a_tax_code_is_added_and_renamed(book):
     browser = Browser()
-    browser.do("billing_taxcode_add", values={"book": book.pk, "key": "saas", "name": "SaaS"})
+    values = {"name": "SaaS", "classification": "digital"}
+    browser.do("billing_taxcode_add", values={"book": book.pk, "key": "saas"} | values)
     code = TaxCode.objects.get()
     TaxCode.objects.update(metadata={"kept": 1})
 
-    browser.do("billing_taxcode_edit", code.pk, values={"name": "Software", "description": "D"})
+    values = {"name": "Software", "description": "D", "classification": "goods"}
+    browser.do("billing_taxcode_edit", code.pk, values=values)
 
     code.refresh_from_db()
     assert (code.name, code.description, code.metadata) == ("Software", "D", {"kept": 1})
+    assert code.classification == "goods"
