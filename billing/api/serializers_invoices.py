@@ -229,7 +229,9 @@ class InvoiceLineOut(serializers.Serializer[Any]):
     promotional = Amount(help_text="Given credit paid for it.")
     paid = Amount(help_text="Credit that was bought paid for it.")
     due = Amount()
-    sources = Json(help_text="Which credit paid how much, in the order in which it was taken.")
+    sources = serializers.ListField(
+        child=Json(), help_text="Which credit paid how much, in the order in which it was taken."
+    )
     details = Json()
     tax_code = serializers.CharField()
     category = serializers.CharField()
