@@ -70,12 +70,13 @@ def compose(case: Case) -> Composed:
     """Return the documents that a payer's sources come to."""
     found = Composed()
     drafts: dict[Place, Draft] = {}
+    room = _taken_off(case)
     for source in sorted(case.sources, key=_turn):
         reached = upto(source.now, case.currency.exponent)
         change = reached.since(source.before)
         if _is_quiet(source, change):
             found.quiet.append(source)
-        elif _comes_back(source, change, case):
+        elif _comes_back(source, change, case) and _has_room(case, source, change, room):
             _give_back(case, drafts, source, change)
         else:
             _invoice(case, drafts, source, reached, change)
@@ -148,6 +149,36 @@ def _comes_back(source: Source, change: Billed, case: Case) -> bool:
     return shown.due < ZERO
 
 
+def _taken_off(case: Case) -> dict[int, Decimal]:
+    """Return what comes back of discounts with what they were for, by the document that gave it."""
+    found: dict[int, Decimal] = {}
+    for source in case.sources:
+        due = upto(source.now, case.currency.exponent).since(source.before).printed.due
+        if source.earlier and _is_given_away(source) and due > ZERO:
+            number = source.earlier[0].invoice_id
+            found[number] = add(found.get(number, ZERO), due)
+    return found
+
+
+def _has_room(case: Case, source: Source, change: Billed, room: dict[int, Decimal]) -> bool:
+    """Say whether documents have left what notes would give back of them, and take it."""
+    parts, not_owed = _shared(source, change, case.currency.exponent)
+    wanted = {one.invoice_id: negate(part.printed.due) for one, part in parts}
+    if parts:
+        last = parts[-1][0].invoice_id
+        wanted[last] = subtract(wanted[last], not_owed)
+    left = {
+        one.invoice_id: add(one.left, room.get(one.invoice_id, ZERO))
+        for one, _ in parts
+        if one.payer_id == case.payer_id
+    }
+    if any(wanted[number] > left[number] for number in left):
+        return False
+    for number in left:
+        room[number] = subtract(room.get(number, ZERO), wanted[number])
+    return True
+
+
 def _is_given_away(source: Source) -> bool:
     """Say whether nobody was asked to pay for it: a discount, a rebate."""
     said = source.before.printed
@@ -165,11 +196,12 @@ def _invoice(
     made = lines.line(
         source, reached, consumer=consumer, exponent=case.currency.exponent, zone=case.zone
     )
-    note = next((_note_on(one, case) for one in source.earlier), None)
+    note = drafts.get(_note_on(source.earlier[0], case)) if source.earlier else None
+    back = total(line.due for line in note.lines) if note is not None else ZERO
     if source.kind == REBATE and made.amount < ZERO:
         _add(case, drafts, place._replace(kind=CREDIT_NOTE), lines.turned(made))
-    elif _is_given_away(source) and change.printed.due > ZERO and note in drafts:
-        _add(case, drafts, note, lines.turned(made))  # what was taken off goes back with the rest
+    elif note is not None and _is_given_away(source) and ZERO < change.printed.due <= back:
+        note.lines.append(lines.turned(made))  # what was taken off goes back with the rest
     elif made.amount < ZERO and source.before != NOTHING_BILLED and not _is_given_away(source):
         _adjust(case, drafts, place, source, change)
     else:

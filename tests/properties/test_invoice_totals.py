@@ -67,6 +67,7 @@ def earlier(draw, number, before, exponent):
             series_key="INV",
             due=due,
             creditable=due if draw(st.booleans()) else ZERO,
+            left=Decimal(draw(st.sampled_from([0, 10**9]))),
             is_running=False,
             details={},
             sources=[],

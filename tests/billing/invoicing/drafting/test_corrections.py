@@ -79,6 +79,29 @@ def test_a_document_below_nothing_is_a_credit_note():
     assert shop.agreed.scene.unbilled == 0
 
 
+def test_what_its_document_has_not_left_comes_off_the_next_one():
+    shop = with_usage()
+    shop.issue("2024-01-01")
+    shop.use(7, "2024-01-10", id="one")
+    adjusting.adjust(
+        customer=shop.payer,
+        name="Sorry",
+        asset=shop.agreed.scene.dollars,
+        amount=Decimal(-15),
+        reason="It was down",
+        key="sorry",
+        at=on("2024-01-15"),
+    )
+    [february] = shop.issue("2024-02-01")
+    assert february.due == 2  # the fee of February, seven calls, less what was given
+    shop.agreed.scene.void("one")
+
+    [note] = shop.issue("2024-02-04")
+
+    assert (note.kind, note.corrects, note.due) == ("credit_note", None, 7)
+    assert shop.agreed.scene.unbilled == 0
+
+
 def test_what_tax_brings_below_nothing_is_a_credit_note():
     shop = with_usage()
     start = on("2024-01-01")
