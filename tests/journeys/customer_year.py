@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from billing import dunning, tasks
 from billing.models import Invoice
@@ -117,7 +118,8 @@ class Year:
         """Close a month a few days after its end, and return what the command says."""
         said = StringIO()
         month_and_book = (month, "--book", "gmbh", "--by", "anna")
-        call_command("close_period", *month_and_book, "--check", stdout=said)
+        with suppress(CommandError):  # something blocks
+            call_command("close_period", *month_and_book, "--check", stdout=said)
         answered = ["--waive", BANK] if "rail_clearing" in said.getvalue() else []
         call_command("close_period", *month_and_book, *answered, stdout=said)
         return said.getvalue()

@@ -69,13 +69,15 @@ class Command(BaseCommand):
                 status.update(f"checking {check}")
 
             findings = closing.check(period=period, at=now(), by=by, told=tell)
-        for waived in options["waive"]:
-            check, _, reason = waived.partition("=")
+        answered = dict(waived.partition("=")[::2] for waived in options["waive"])
+        for check, reason in answered.items():
             closing.waive(period=period, check=check, by=by, reason=reason, at=now())
         console.print(shown(findings))
         if not options["check"]:
             closing.close(period=period, by=by, at=now())
             console.print(f"{options['month']} is closed.")
+        elif blocking := [one for one in findings if one.blocks and one.key not in answered]:
+            raise ClosingBlockedError(period=options["month"], blocking=blocking)
 
 
 def shown(findings: list[Finding]) -> Table:

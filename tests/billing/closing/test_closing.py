@@ -287,7 +287,10 @@ def test_the_command_says_what_blocks_and_closes_when_nothing_does(scene):
     scene.grant(40, at=on("2025-01-05"))
     book = scene.book.key
 
-    assert "rail_clearing USD 40" in run("2025-01", "--book", book, "--check")
+    said = StringIO()
+    with pytest.raises(CommandError, match="2025-01 stays open: clearing"):
+        call_command("close_period", "2025-01", "--book", book, "--check", stdout=said)
+    assert "rail_clearing USD 40" in said.getvalue()
     with pytest.raises(CommandError, match="2025-01 stays open: clearing"):
         run("2025-01", "--book", book)
     said = run("2025-01", "--book", book, "--by", "anna", "--waive", "clearing=on its way")
