@@ -14,9 +14,6 @@ from billing.models.invoices import (
     InvoiceEvent,
     InvoiceLine,
     InvoiceTax,
-    Run,
-    RunPart,
-    Series,
 )
 from billing.models.offers import Coupon, CouponRedemption
 from billing.models.payments import Allocation, Claim, Dispute, Payment, Refund, Unapplied
@@ -32,6 +29,7 @@ from billing.models.plans import (
     TaxCode,
 )
 from billing.models.profiles import BillingProfile, Subject
+from billing.models.runs import Run, RunPart, Series
 from billing.models.subscriptions import (
     Subscription,
     SubscriptionAddon,
