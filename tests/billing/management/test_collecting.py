@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def invoice():
-    payer = factories.customer()
+    payer = factories.customer(key="acme")
     long_ago = clock() - timedelta(days=40)
     dunning.define(
         book=payer.book, key="usual", steps=[{"after_days": 3, "act": "remind"}], by="ann",
