@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -13,9 +12,8 @@ from django.core.management import CommandError, call_command
 
 from billing import dunning, tasks
 from billing.models import Invoice
-from billing.payments import recording
 from ledger import balances, clocks, registry
-from ledger.models import Asset, Customer
+from ledger.models import Customer
 from ledger.money import text
 from tests import factories
 from tests.api import Api
@@ -25,6 +23,7 @@ from tests.billing.scene import event
 
 BATCH = "application/cloudevents-batch+json"
 BERLIN = {"line1": "Hauptstr. 1", "postal_code": "10115", "city": "Berlin", "country": "DE"}
+ACCOUNT = {"iban": "DE89370400440532013000", "bic": "COBADEFFXXX"}
 TOKENS = card("tokens", price={"type": "unit", "amount": "0.01"})
 TRIAL = phase("trial", card("tokens", price={"type": "free"}), duration="P14D")
 BANK = "clearing=what has come in is booked by the bank's own ledger"
@@ -59,7 +58,10 @@ class Year:
 
     def _collect(self) -> None:
         self.post("tax-rates", jurisdiction="DE", percentage="19", valid_from="2024-01-01")
-        self.put("billing-supplier", legal_name="Meter GmbH", address=BERLIN)
+        self.put(
+            "billing-supplier", legal_name="Meter GmbH", address=BERLIN, bank_accounts=[ACCOUNT],
+            tax_ids={"eu_vat": "DE136695976"},
+        )  # fmt: skip
         party = {"legal_name": "ACME AG", "address": BERLIN, "emails": ["ap@acme.example"]}
         self.put("customers/acme/billing-party", **party)
         steps = [{"after_days": days, "act": "remind"} for days in (1, 10)]
@@ -84,10 +86,6 @@ class Year:
         """Return the customer, with where its clock stands."""
         return Customer.objects.select_related("clock", "book").get(book=self.book, key="acme")
 
-    @property
-    def euros(self) -> Asset:
-        return Asset.objects.get(code="EUR")
-
     def to(self, day: str) -> None:
         """Let time pass, and all that falls due on the way be done, as a worker does it."""
         self.post("test-clocks/year/advance", to=on(day).isoformat())
@@ -101,13 +99,19 @@ class Year:
         answer = _good(self.api.send("post", "events", b"[" + sent + b"]", content_type=BATCH))
         assert answer["accepted"] == 1, answer
 
-    def pay(self, amount: str, **more: Any) -> None:
-        """Record money that comes by bank transfer now."""
+    def pay(self, amount: str, **more: Any) -> Any:
+        """Record money that comes now, by bank transfer unless told; return the payment."""
         self.count += 1
-        recording.record(
-            payer=self.acme, asset=self.euros, amount=Decimal(amount), method="bank",
-            received_at=self.now, key=f"p{self.count}", at=self.now, **more,
-        )  # fmt: skip
+        key = f"p{self.count}"
+        body = {"payer": "acme", "currency": "EUR", "method": "bank", **more}
+        return self.post("payments", once=key, key=key, amount=amount, **body)
+
+    def download(self, number: str, kind: str) -> bytes:
+        """Return a document as a file of a kind, as the payer's own key gets it."""
+        own = Api(self.book, customer=self.acme)
+        answer = own.get(f"invoices/{self.invoice(number).number}/download", format=kind)
+        assert answer.status_code == 200, answer.content
+        return bytes(answer.content)
 
     @property
     def now(self) -> datetime:

@@ -5,19 +5,23 @@ What it comes to is compared with ``fixtures/golden/a_customer_year.txt``, which
 with ``MB_GOLDEN=write``, to be looked at.
 """
 
+import io
 import os
 from decimal import Decimal
 from pathlib import Path
 
+import pypdf
 import pytest
 
 from billing import dunning
 from billing.invoicing import credit_notes, creditable
+from billing.invoicing.documents import validating
 from billing.models import ClosingCheck, DunningAct, Invoice, Refund
 from billing.payments import refunds
 from ledger import verification
 from ledger.models import Period
 from tests.billing.charging.agreed import on
+from tests.billing.invoicing.rendering.samples import text_of
 from tests.journeys.customer_year import Year, months
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,9 +37,12 @@ def test_a_year_from_the_trial_to_the_rebate():
     _buys_credit_and_uses_late(year)
     _spends_beyond_a_threshold(year)
     _is_given_something_back(year)
+    _keeps_its_documents(year)
     _buys_something_once(year)
+    _takes_a_payment_back(year)
     _has_a_price_corrected(year)
     _ends_the_year_of_the_contract(year)
+    _pays_all_but_a_rest(year)
 
     report = verification.verify()
     assert report.disagreements == []
@@ -153,6 +160,27 @@ def _is_given_something_back(year):
     assert refunds.Refund.objects.get().state == "settled"
 
 
+def _keeps_its_documents(year):
+    """The progressive invoice as PDF and Factur-X, the credit note as UBL: all say the same."""
+    number = year.invoice("INV-6").number
+    said = text_of(year.download("INV-6", "pdf"))
+    for words in (
+        number, "Meter GmbH", "ACME AG", "VAT 19% on 115.00", "€136.85", "DE89 3704 0044 0532",
+    ):  # fmt: skip
+        assert words in said
+
+    hybrid = year.download("INV-6", "facturx")
+    assert number in text_of(hybrid)
+    assert validating.validate(content=hybrid, format="facturx").schema == "passed"
+    [attached] = pypdf.PdfReader(io.BytesIO(hybrid)).attachments["factur-x.xml"]
+    assert b"<ram:DuePayableAmount>136.85</ram:DuePayableAmount>" in attached
+
+    note = year.download("CN-2", "ubl")
+    assert validating.validate(content=note, format="ubl").schema == "passed"
+    assert f"<cbc:ID>{number}</cbc:ID>".encode() in note
+    assert b'<cbc:PayableAmount currencyID="EUR">23.80</cbc:PayableAmount>' in note
+
+
 def _buys_something_once(year):
     year.post(
         "one-off-charges", customer="acme", key="on", name="Onboarding", currency="EUR",
@@ -167,12 +195,30 @@ def _buys_something_once(year):
     assert not Invoice.objects.filter(book=year.book, open__gt=0).exists()
 
 
+def _takes_a_payment_back(year):
+    """July is paid by card, disputed, and lost with a fee of 15; then it comes by transfer."""
+    year.use(3000, "2025-07-05")
+    year.to("2025-08-05")
+    paid = year.pay("47.6", method="card", rail="psp", external_id="ch_1")
+    year.close("2025-07")
+    dispute = year.post(
+        "disputes", once="dp_1", payment=paid["id"], key="dp_1", reason="not recognised", fee="15"
+    )
+    assert year.shown("INV-11") == {"INV-11": ("47.6", "0", "paid")}
+
+    year.to("2025-08-20")
+    ended = {"outcome": "lost", "decision": "the network believes the card holder"}
+    assert year.post(f"disputes/{dispute['id']}/decide", once="l", **ended)["state"] == "lost"
+    assert year.shown("INV-11") == {"INV-11": ("47.6", "47.6", "issued")}
+    year.pay("47.6", reference=year.invoice("INV-11").number)
+    assert year.shown("INV-11") == {"INV-11": ("47.6", "0", "paid")}
+
+
 def _has_a_price_corrected(year):
     """July's tokens should have cost a fifth less; their price is put right in November."""
-    year.use(3000, "2025-07-05")
-    for month, after in months(7, 10):
+    for month, after in months(8, 10):
         year.to(after)
-        year.pay("47.6" if month == "2025-07" else "11.9")
+        year.pay("11.9")
         year.close(month)
     year.post(
         "price-corrections", customer="acme", meter="tokens", at="2025-07-05T00:00:00Z",
@@ -194,6 +240,16 @@ def _ends_the_year_of_the_contract(year):
     assert [(line.kind, line.amount) for line in rebate.lines.all()] == [
         ("rebate", Decimal("19.5"))
     ]
+
+
+def _pays_all_but_a_rest(year):
+    """350 of the last 356.40 come; the rest is not worth asking for, and its tax not owed."""
+    year.pay("350")
+    number = Invoice.objects.filter(book=year.book, kind="invoice").latest("pk").number
+    row = year.post("write-offs", once="w", invoice=number, key="w", reason="not worth asking for")
+
+    assert (row["amount"], row["tax"]) == ("6.4", "1.02")
+    assert year.get(f"invoices/{number}")["state"] == "uncollectible"
 
 
 def _ties(year):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -10,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pypdf
 import typst
 
 from billing.invoicing.documents.printable import (
@@ -220,3 +222,9 @@ def logo() -> str:
         ppi=300,
     )
     return base64.b64encode(drawn).decode()
+
+
+def text_of(content: bytes) -> str:
+    """Return what can be read in a PDF, page after page."""
+    pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
+    return "\n".join(pages).replace("\u200b", "")

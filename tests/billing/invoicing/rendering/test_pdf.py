@@ -14,15 +14,11 @@ import pytest
 from billing.invoicing.documents import pdf
 from billing.invoicing.documents.printable import Printable
 from tests.billing.invoicing.rendering import samples
+from tests.billing.invoicing.rendering.samples import text_of
 
 
 def rendered(printable: Printable, **more: object) -> pdf.Rendered:
     return pdf.render(printable, brand=samples.BRAND, at=samples.ISSUED_AT, **more)
-
-
-def text_of(content: bytes) -> str:
-    pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
-    return "\n".join(pages).replace("\u200b", "")
 
 
 def test_the_same_document_gives_the_same_bytes():
