@@ -51,7 +51,6 @@ _ON_AN_EMPTY_LEDGER = {
     "schedules",
     "calls",
     "holds",
-    "invoices",
 }
 _SEEDS = {"ingest": 1, "tiers": 50, "http": 100, "file": 400, "calls": 500}
 
@@ -65,6 +64,8 @@ def main() -> None:
     try:
         if _ON_AN_EMPTY_LEDGER & set(options.only):
             lines += _on_an_empty_ledger(options)
+        if "invoices" in options.only:
+            lines += _of_invoices(options)
         if "pdf" in options.only:
             lines += _documents(options)
         if "history" in options.only:
@@ -133,7 +134,7 @@ def _documents(options: argparse.Namespace) -> list[Line]:
 
 
 def _of_many(options: argparse.Namespace) -> list[Line]:
-    from tests.benchmarks import invoice_speed, schedule_speed, subscription_speed
+    from tests.benchmarks import schedule_speed, subscription_speed
 
     lines = []
     if "subscriptions" in options.only:
@@ -142,9 +143,20 @@ def _of_many(options: argparse.Namespace) -> list[Line]:
     if "schedules" in options.only:
         say(f"{options.schedules:,} recurring grants")
         lines += schedule_speed.measure(many=options.schedules)
-    if "invoices" in options.only:
-        lines += invoice_speed.measure(customers=options.customers, events=options.usage)
     return lines
+
+
+def _of_invoices(options: argparse.Namespace) -> list[Line]:
+    if options.again:
+        database.attach()
+    elif not _ON_AN_EMPTY_LEDGER & set(options.only):
+        database.make()
+    from tests.benchmarks import invoice_speed
+
+    many = {"customers": options.customers, "events": options.usage}
+    if not options.again:
+        invoice_speed.fill(**many)
+    return [] if options.fill else invoice_speed.measure(**many)
 
 
 def _holds(options: argparse.Namespace) -> list[Line]:
@@ -189,8 +201,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a small run: says whether it works")
     parser.add_argument("--keep", action="store_true", help="leave the databases to look at")
     parser.add_argument(
-        "--again", action="store_true", help="history: measure what a run with --keep has filled"
+        "--again",
+        action="store_true",
+        help="history, invoices: measure what a run with --keep has filled",
     )
+    parser.add_argument("--fill", action="store_true", help="invoices: fill only; needs --keep")
     options = parser.parse_args()
     if options.quick:
         vars(options).update(_QUICK)

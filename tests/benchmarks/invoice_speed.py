@@ -6,7 +6,6 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, wait
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -36,21 +35,27 @@ class Speed:
     together: float
 
 
-def measure(*, customers: int, events: int) -> list[Line]:
-    """Make the invoices of two months, the second over ten times as many events as the first."""
+def fill(*, customers: int, events: int) -> None:
+    """Make the customers, and their usage of two months: of few events, then of ten times more."""
     say(f"invoices of {customers:,} customers")
-    book = invoice_world.make(customers)
-    with ExitStack() as stack:
-        lanes = stack.enter_context(_lanes())
-        _sweep(lanes, MONTHS[0], customers)
-        _run(lanes, book, MONTHS[0])
-        months = []
+    invoice_world.make(customers)
+    with _lanes() as lanes:
         for month, many in enumerate((events // FEWER, events)):
             _use(lanes, month, many, customers)
-            until = MONTHS[month + 1]
+
+
+def measure(*, customers: int, events: int) -> list[Line]:
+    """Make the invoices of two months, as they were filled."""
+    book = Book.objects.get(key=invoice_world.BOOK)
+    months = []
+    with _lanes() as lanes:
+        _sweep(lanes, MONTHS[0], customers)
+        _run(lanes, book, MONTHS[0])
+        for until in MONTHS[1:]:
             _sweep(lanes, until, customers)
             database.settle()
             months.append(Speed(*_run(lanes, book, until)))
+    say("  holding what was billed against the journal")
     for check in checks.ALL:
         assert not list(check(book_id=book.pk)), check.__name__
     few, many_events = months
@@ -59,18 +64,16 @@ def measure(*, customers: int, events: int) -> list[Line]:
 
 def _lines(few: Speed, many: Speed, customers: int, events: int) -> list[Line]:
     what = f"invoices of {customers:,} customers with 5 items"
-    over = f"{events / 1e6:,.1f} million events"
-    less = f"over {events // FEWER / 1e6:,.2f} million"
+    fewer = f"{events // FEWER:,} events"
+    more = f"{events:,} events"
+    wanted: dict[str, Any] = {"beside": _LEAST, "called": "wanted", "least": 1}
+    alike: dict[str, Any] = {"beside": few.alone, "called": f"over {fewer}", "least": _ALIKE}
+    together: dict[str, Any] = {"beside": many.alone, "called": "one", "least": _TOGETHER}
     return [
-        rate(f"{what}, {over}", many.alone, beside=_LEAST, called="wanted", least=1),
-        rate(
-            "  beside a tenth of the events",
-            many.alone,
-            beside=few.alone,
-            called=less,
-            least=_ALIKE,
-        ),
-        rate("  by two workers", many.together, beside=many.alone, called="one", least=_TOGETHER),
+        rate(f"{what}, {fewer}", few.alone, **wanted),
+        rate(f"{what}, {more}", many.alone, **wanted),
+        rate("  beside a tenth of the events", many.alone, **alike),
+        rate("  by two workers", many.together, **together),
     ]
 
 
