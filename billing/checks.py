@@ -133,10 +133,10 @@ def _rows(query: str, book_id: int | None) -> list[tuple[Any, ...]]:
 
 _OF_BOOK: Final = "(%(book)s::bigint IS NULL OR m.book_id = %(book)s)"
 _QUANTITIES: Final = f"""
-    WITH said AS (
+    WITH said AS MATERIALIZED (
         SELECT a.customer_id, a.meter_id, sum(a.quantity) AS quantity
         FROM billing_accrual a GROUP BY 1, 2
-    ), moved AS (
+    ), moved AS MATERIALIZED (
         SELECT debit_account_id AS account_id, sum(amount) AS amount FROM ledger_entry
         WHERE debit_account_id >= 4611686018427387904 GROUP BY 1
         UNION ALL
@@ -211,7 +211,7 @@ _BATCHES: Final = """
     WITH found AS (
         SELECT id & -16384 AS batch_id, min(book_id) AS book_id, count(*) AS events
         FROM billing_usageevent GROUP BY 1
-    ), made AS (
+    ), made AS MATERIALIZED (
         SELECT b.id AS batch_id, count(*) AS transactions, count(t.id) AS posted,
                bool_and(t.book_id = b.book_id AND t.kind IN ('usage', 'correction')
                         AND (t.kind = 'correction' OR t.evidence = b.digest)) AS is_so
@@ -261,10 +261,10 @@ _CHARGES: Final = """
         WHERE c.id IS NOT NULL OR d.id IS NOT NULL
     ), entries AS (
         SELECT charge_id, sum(posted) AS posted, sum(earned) AS earned FROM entry GROUP BY 1
-    ), changes AS (
+    ), changes AS MATERIALIZED (
         SELECT charge_id, coalesce(sum(amount) FILTER (WHERE reason <> 'earned'), 0) AS posted
         FROM billing_chargechange GROUP BY 1
-    ), taken AS (
+    ), taken AS MATERIALIZED (
         SELECT c.id AS charge_id, sum(split_part(part, ':', 2)::numeric) AS posted
         FROM billing_charge c, unnest(string_to_array(nullif(c.taken, ''), ',')) part GROUP BY 1
     ), said AS (

@@ -106,7 +106,7 @@ _HOLDS: Final = (
     " with a backup, and find out who wrote to them past the application."
 )
 _HELD: Final = """
-    WITH held AS (
+    WITH held AS MATERIALIZED (
         SELECT u.id, sum(p.amount) AS amount
         FROM wallets_hold h
         JOIN wallets_holdpart p ON p.hold_id = h.id AND p.amount > 0, unnest(h.budget_ids) AS u (id)

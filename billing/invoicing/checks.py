@@ -118,13 +118,13 @@ _ISSUED: Final = "i.number <> '' AND (%(book)s::bigint IS NULL OR i.book_id = %(
 _SIGN: Final = "CASE i.kind WHEN 'credit_note' THEN -1 ELSE 1 END"
 _ADD_UP: Final = f"""
     WITH issued AS MATERIALIZED (SELECT * FROM billing_invoice i WHERE {_ISSUED}),
-    line AS (
+    line AS MATERIALIZED (
         SELECT invoice_id AS id, sum(amount) AS amount, sum(taxable) AS taxable, sum(tax) AS tax
         FROM billing_invoiceline WHERE invoice_id IN (SELECT id FROM issued) GROUP BY 1
-    ), rate AS (
+    ), rate AS MATERIALIZED (
         SELECT invoice_id AS id, sum(tax) AS tax FROM billing_invoicetax
         WHERE invoice_id IN (SELECT id FROM issued) GROUP BY 1
-    ), posted AS (
+    ), posted AS MATERIALIZED (
         SELECT i.id, sum(CASE WHEN a.id = e.debit_account_id THEN e.amount ELSE -e.amount END)
             AS amount
         FROM issued i
