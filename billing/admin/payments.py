@@ -119,7 +119,7 @@ def _reverse(request: HttpRequest, row: Payment, given: dict[str, Any]) -> Done:
         at=time_of(row.payer),
         **given,
     )
-    return Done(message=f"{row} was taken back; what it had paid is open again.")
+    return Done(message=f"{row} was taken back; what it had paid is owed again.")
 
 
 def _dispute(request: HttpRequest, row: Payment, given: dict[str, Any]) -> Done:
@@ -163,11 +163,12 @@ MATCH: Final = Operation(
 REVERSE: Final = Operation(
     name="reverse",
     label="Take back",
-    explanation="It bounced, or was entered by mistake: what it had paid is open again.",
+    explanation="It bounced, or was entered by mistake: what it had paid is open again; what was"
+    " refunded of it the payer owes by a debit note.",
     permission="billing.record_payment",
     form=ReverseForm,
     run=_reverse,
-    applies=lambda row: row.money.returned < row.amount,
+    applies=lambda row: payments.taken_back(row.money) < row.amount,
     is_grave=True,
 )
 DISPUTE: Final = Operation(

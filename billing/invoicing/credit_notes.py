@@ -123,6 +123,9 @@ def _lock(invoice: Invoice) -> Invoice:
         raise DocumentStateError(
             invoice=invoice.number or invoice.pk, state=invoice.state, remedy=remedy
         )
+    if invoice.lines.filter(kind=InvoiceLine.Kind.RETURNED).exists():
+        remedy = "nothing was sold by it: write off what will not be paid"
+        raise DocumentStateError(invoice=invoice.number, state=invoice.state, remedy=remedy)
     return invoice
 
 

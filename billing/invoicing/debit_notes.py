@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -84,7 +84,6 @@ def _draft(
     key: str,
     at: datetime,
 ) -> Invoice:
-    profile = collection.profiles_of(book=payer.book, customer_ids=[payer.pk])[payer.pk]
     draft = Draft(
         kind=_KIND,
         payer_id=payer.pk,
@@ -97,13 +96,31 @@ def _draft(
     applying.tax(drafts=[draft], book=payer.book, at=at)
     if codes := [problem.code for problem in draft.problems if problem.is_critical]:
         raise BlockedDraftError(document=invoice.number, problems=codes)
+    more: dict[str, Any] = {
+        "corrects": invoice,
+        "key": key,
+        "purchase_order": invoice.purchase_order,
+        "cost_centre": invoice.cost_centre,
+    }
+    return write(draft, payer=payer, reason=reason, at=at, **more)
+
+
+def write(
+    draft: Draft,
+    *,
+    payer: Customer,
+    reason: str,
+    at: datetime,
+    is_due_now: bool = False,
+    **more: Any,
+) -> Invoice:
+    """Write a debit note as a draft, taxed already; ``more`` are columns of it."""
+    profile = collection.profiles_of(book=payer.book, customer_ids=[payer.pk])[payer.pk]
     note = Invoice.objects.create(
         book_id=payer.book_id,
         kind=_KIND,
         payer=payer,
-        asset=invoice.asset,
-        corrects=invoice,
-        key=key,
+        asset_id=draft.asset_id,
         reason=reason,
         series_key=SERIES,
         until=at,
@@ -111,11 +128,10 @@ def _draft(
         supplier=pending.supplier(payer.book),
         party=pending.parties({payer.pk})[payer.pk],
         tax_decision=draft.tax_decision,
-        purchase_order=invoice.purchase_order,
-        cost_centre=invoice.cost_centre,
-        payment_terms=profile.payment_terms,
+        payment_terms="" if is_due_now else profile.payment_terms,
         drafted_at=at,
         **{name: getattr(draft.totals, name) for name in writing.TOTALS},
+        **more,
     )
     writing.insert_lines([(note.pk, draft, writing.line_rows(draft))])
     return note

@@ -39,6 +39,7 @@ class Part(NamedTuple):
     jurisdiction: str
     category: str
     percentage: Decimal
+    taken_from: str  # the account that money left which the payer owes again
     due: Decimal  # printed
     sourced: Decimal  # so much of it is what sources came to
     exact_due: Decimal
@@ -74,7 +75,7 @@ class Flows:
         exact = add(part.exact_due, part.exact_overdraft)
         self._move(receivable, self._house("rounding"), subtract(part.sourced, exact))
         by_hand = subtract(part.due, part.sourced)
-        self._move(receivable, self._by_hand(by_hand, part.product), by_hand)
+        self._move(receivable, self._by_hand(by_hand, part), by_hand)
         tax = self._house("tax_payable", part.tax_label)
         taxed = self._house("included_tax", part.product) if part.is_inclusive else receivable
         self._move(taxed, tax, part.tax)
@@ -116,12 +117,15 @@ class Flows:
     def _house(self, purpose: str, label: str = "") -> Spec:
         return Spec(self.book_id, None, purpose, self.asset_id, label[:_LONGEST])
 
-    def _by_hand(self, amount: Decimal, product: str) -> Spec:
+    def _by_hand(self, amount: Decimal, part: Part) -> Spec:
+        if part.taken_from:
+            purpose, _, label = part.taken_from.partition(":")
+            return self._house(purpose, label)
         if self.is_credit:
-            return self._house("credit_notes", product)
+            return self._house("credit_notes", part.product)
         if amount < ZERO:
             return self._house("discounts", MANUAL)
-        return self._house("one_off_revenue", product)
+        return self._house("one_off_revenue", part.product)
 
 
 def of(invoices: Iterable[Any]) -> dict[int, Flows]:
@@ -183,7 +187,8 @@ def _parts(invoice_ids: Sequence[int]) -> list[Part]:
 # account: what somebody owes beyond credit is a line of its own.
 _PARTS: Final = """
     SELECT l.invoice_id, l.consumer_id, l.product, l.is_inclusive, l.jurisdiction, l.category,
-           l.percentage, sum(l.due), sum(s.sourced), sum(l.exact_due), sum(l.exact_overdraft),
+           l.percentage, CASE l.kind WHEN 'returned' THEN l.details ->> 'taken_from' ELSE '' END,
+           sum(l.due), sum(s.sourced), sum(l.exact_due), sum(l.exact_overdraft),
            sum(l.tax)
     FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
     CROSS JOIN LATERAL (SELECT CASE
@@ -192,5 +197,5 @@ _PARTS: Final = """
                          ELSE l.upto[10] - l.before[10] END
         WHEN l.exact_due <> 0 OR l.exact_overdraft <> 0 THEN l.due ELSE 0 END AS sourced) s
     WHERE l.invoice_id = ANY(%s::bigint[])
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, l.due < s.sourced ORDER BY 1, 2
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, l.due < s.sourced ORDER BY 1, 2
 """

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db import connection
 
-from billing.models import Invoice, Supplier
+from billing.models import Invoice, InvoiceLine, Supplier
 from ledger import posting
 from ledger.models import Period, Transaction
 
@@ -23,6 +23,8 @@ def why_not(invoice: Invoice) -> str:
         return "its book credits what was issued, and voids nothing"
     if invoice.corrections.exclude(state__in=[*_WITHOUT_NUMBER, Invoice.State.VOID]).exists():
         return "a credit or debit note corrects it"
+    if invoice.lines.filter(kind=InvoiceLine.Kind.RETURNED).exists():
+        return "money was taken back from the bank: record what comes again, or write it off"
     if _is_built_on(invoice):
         return "a later document builds on it"
     if _is_closed(invoice):

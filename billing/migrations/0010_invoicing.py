@@ -261,7 +261,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('position', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('usage', 'Usage'), ('fee', 'Fee'), ('minimum', 'Minimum'), ('true_up', 'True Up'), ('overage', 'Overage'), ('coupon', 'Coupon'), ('one_off', 'One Off'), ('adjustment', 'Adjustment'), ('rebate', 'Rebate'), ('overdraft', 'Overdraft'), ('credit', 'Credit'), ('manual', 'Manual')], max_length=12)),
+                ('kind', models.CharField(choices=[('usage', 'Usage'), ('fee', 'Fee'), ('minimum', 'Minimum'), ('true_up', 'True Up'), ('overage', 'Overage'), ('coupon', 'Coupon'), ('one_off', 'One Off'), ('adjustment', 'Adjustment'), ('rebate', 'Rebate'), ('overdraft', 'Overdraft'), ('credit', 'Credit'), ('manual', 'Manual'), ('returned', 'Returned')], max_length=12)),
                 ('rate_id', models.BigIntegerField(blank=True, null=True)),
                 ('description', models.TextField()),
                 ('details', models.JSONField(blank=True, default=dict)),

@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
             name='Allocation',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('payment', 'Payment'), ('tolerance', 'Tolerance'), ('credit_note', 'Credit Note'), ('write_off', 'Write Off'), ('balance', 'Balance'), ('surplus', 'Surplus'), ('refund', 'Refund'), ('wallet', 'Wallet'), ('returned', 'Returned')], max_length=12)),
+                ('kind', models.CharField(choices=[('payment', 'Payment'), ('tolerance', 'Tolerance'), ('credit_note', 'Credit Note'), ('write_off', 'Write Off'), ('balance', 'Balance'), ('surplus', 'Surplus'), ('refund', 'Refund'), ('wallet', 'Wallet'), ('returned', 'Returned'), ('shortfall', 'Shortfall')], max_length=12)),
                 ('key', models.CharField(blank=True, default='', max_length=255)),
                 ('amount', models.DecimalField(decimal_places=12, max_digits=38)),
                 ('tax', models.DecimalField(decimal_places=12, default=0, max_digits=38)),
@@ -289,7 +289,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='allocation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('invoice__isnull', False), ('kind', 'payment'), ('note__isnull', True), ('source__isnull', False)), models.Q(('invoice__isnull', False), ('kind__in', ['tolerance', 'write_off']), ('note__isnull', True), ('source__isnull', True)), models.Q(('invoice__isnull', False), ('kind', 'credit_note'), ('note__isnull', False), ('source__isnull', True)), models.Q(('invoice__isnull', True), ('kind', 'balance'), ('note__isnull', False), ('source__isnull', False)), models.Q(('invoice__isnull', True), ('kind__in', ['surplus', 'refund', 'wallet', 'returned']), ('note__isnull', True), ('source__isnull', False)), _connector='OR'), name='billing_allocation_shape'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('invoice__isnull', False), ('kind__in', ['payment', 'shortfall']), ('note__isnull', True), ('source__isnull', False)), models.Q(('invoice__isnull', False), ('kind__in', ['tolerance', 'write_off']), ('note__isnull', True), ('source__isnull', True)), models.Q(('invoice__isnull', False), ('kind', 'credit_note'), ('note__isnull', False), ('source__isnull', True)), models.Q(('invoice__isnull', True), ('kind', 'balance'), ('note__isnull', False), ('source__isnull', False)), models.Q(('invoice__isnull', True), ('kind__in', ['surplus', 'refund', 'wallet', 'returned']), ('note__isnull', True), ('source__isnull', False)), _connector='OR'), name='billing_allocation_shape'),
         ),
         migrations.AddConstraint(
             model_name='allocation',

@@ -19,6 +19,11 @@ BEGIN
            AND (n.book_id, n.payer_id, n.asset_id) <> (i.book_id, i.payer_id, i.asset_id))
        OR (m.kind = 'balance' AND (u.note_id IS DISTINCT FROM n.id OR u.amount <> m.amount
            OR (u.book_id, u.payer_id, u.asset_id) <> (n.book_id, n.payer_id, n.asset_id)))
+       OR (m.kind = 'shortfall' AND (m.reverses_id IS NOT NULL OR u.payment_id IS NULL
+           OR i.kind <> 'debit_note' OR i.due <> m.amount))
+       OR (m.kind IN ('returned', 'shortfall') AND u.amount < (
+           SELECT sum(t.amount) FROM billing_allocation t
+           WHERE t.source_id = m.source_id AND t.kind IN ('returned', 'shortfall')))
        OR (m.reverses_id IS NOT NULL AND (r.reverses_id IS NOT NULL
            OR (r.kind, r.source_id, r.note_id, r.invoice_id, r.refund_id, -r.amount, -r.tax) IS DISTINCT FROM
               (m.kind, m.source_id, m.note_id, m.invoice_id, m.refund_id, m.amount, m.tax)))
@@ -31,7 +36,7 @@ BEGIN
     FROM (SELECT source_id,
                  coalesce(sum(amount) FILTER (WHERE kind = 'payment'), 0) AS applied,
                  coalesce(sum(amount) FILTER (WHERE kind <> 'payment'), 0) AS returned
-          FROM made WHERE source_id IS NOT NULL AND kind <> 'balance' GROUP BY 1) m
+          FROM made WHERE source_id IS NOT NULL AND kind NOT IN ('balance', 'shortfall') GROUP BY 1) m
     WHERE u.id = m.source_id;
     UPDATE billing_invoice i
     SET paid = i.paid + m.paid, credited = i.credited + m.credited, written_off = i.written_off + m.written_off,

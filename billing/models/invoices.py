@@ -215,6 +215,7 @@ class InvoiceLine(models.Model):
         OVERDRAFT = "overdraft"
         CREDIT = "credit"  # of a credit note given by hand
         MANUAL = "manual"
+        RETURNED = "returned"  # a payment was taken back whose money had left
 
     id = models.BigAutoField(primary_key=True)
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")

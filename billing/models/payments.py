@@ -236,6 +236,7 @@ class Allocation(models.Model):
         REFUND = "refund"  # money → the payer
         WALLET = "wallet"  # money → credit
         RETURNED = "returned"  # the payment was taken back
+        SHORTFALL = "shortfall"  # … beyond what was there: the payer owes it by the debit note
 
     class Policy(models.TextChoices):
         CHOSEN = "chosen"
@@ -282,7 +283,10 @@ class Allocation(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    kind="payment", source__isnull=False, invoice__isnull=False, note__isnull=True
+                    kind__in=["payment", "shortfall"],
+                    source__isnull=False,
+                    invoice__isnull=False,
+                    note__isnull=True,
                 )
                 | Q(
                     kind__in=["tolerance", "write_off"],

@@ -13,7 +13,7 @@ from billing.payments.claims import claim, hold, release
 from billing.payments.disputes import decide, open_dispute
 from billing.payments.recording import proposals, record
 from billing.payments.refunds import fail, refund, send, settle
-from billing.payments.reversing import reverse
+from billing.payments.reversing import reverse, taken_back
 from billing.payments.writeoffs import write_off
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "reverse",
     "send",
     "settle",
+    "taken_back",
     "unallocate",
     "write_off",
 ]

@@ -150,7 +150,7 @@ _DOCUMENTS: Final = """
     WITH since AS (
         SELECT document, sum(amount) AS amount
         FROM (SELECT invoice_id AS document, amount FROM billing_allocation
-              WHERE book_id = %(book)s AND at > %(at)s
+              WHERE book_id = %(book)s AND at > %(at)s AND kind <> 'shortfall'
               UNION ALL
               SELECT note_id, amount FROM billing_allocation
               WHERE book_id = %(book)s AND at > %(at)s) x
@@ -176,7 +176,8 @@ _DOCUMENTS: Final = """
 _MONEY: Final = """
     WITH since AS (
         SELECT source_id, sum(amount) AS amount FROM billing_allocation
-        WHERE book_id = %(book)s AND at > %(at)s AND source_id IS NOT NULL AND kind <> 'balance'
+        WHERE book_id = %(book)s AND at > %(at)s AND source_id IS NOT NULL
+          AND kind NOT IN ('balance', 'shortfall')
         GROUP BY 1
     )
     SELECT c.id, c.key, c.name, a.code,

@@ -32,11 +32,15 @@ def left_of(source: Source) -> Decimal:
     return left
 
 
+def held(money: Unapplied) -> Decimal:
+    """Return what open disputes may take of a payment."""
+    disputes = Dispute.objects.filter(payment=money.payment_id, state=Dispute.State.OPEN)
+    return total(disputes.values_list("amount", flat=True))
+
+
 def undisputed(money: Unapplied) -> Decimal:
     """Return what of a payment has not gone for good, and no open dispute may take."""
-    disputes = Dispute.objects.filter(payment=money.payment_id, state=Dispute.State.OPEN)
-    held = total(disputes.values_list("amount", flat=True))
-    return subtract(money.amount, total([money.returned, held]))
+    return subtract(money.amount, total([money.returned, held(money)]))
 
 
 def allocate(

@@ -34,6 +34,12 @@ def money_was_given_once(*, book_id: int | None) -> Iterator[Disagreement]:
         yield Disagreement("payments", f"unapplied cash {number}", detail, _REMEDY)
 
 
+def what_was_taken_back_is_owed(*, book_id: int | None) -> Iterator[Disagreement]:
+    """What a payer owes for payments taken back is what had left of these, each taken back once."""
+    for number, detail in _rows(_TAKEN_BACK, book_id):
+        yield Disagreement("payments", number, detail, _REMEDY)
+
+
 def receivables_tie_out(*, book_id: int | None) -> Iterator[Disagreement]:
     """What stands on each payer's receivable is what its documents leave open."""
     for payer, currency, standing, owed in _rows(_RECEIVABLES, book_id):
@@ -65,6 +71,7 @@ def disputes_tie_out(*, book_id: int | None) -> Iterator[Disagreement]:
 ALL: Final = (
     documents_are_settled_by_allocations,
     money_was_given_once,
+    what_was_taken_back_is_owed,
     receivables_tie_out,
     unapplied_cash_ties_out,
     refunds_tie_out,
@@ -99,12 +106,30 @@ _MONEY: Final = """
     FROM billing_unapplied u LEFT JOIN billing_payment p ON p.id = u.payment_id
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(amount) FILTER (WHERE kind = 'payment'), 0) AS applied,
-               coalesce(sum(amount) FILTER (WHERE kind NOT IN ('payment', 'balance')), 0)
-                   AS returned
+               coalesce(sum(amount) FILTER (
+                   WHERE kind NOT IN ('payment', 'balance', 'shortfall')), 0) AS returned
         FROM billing_allocation WHERE source_id = u.id) a
     WHERE (%(book)s::bigint IS NULL OR u.book_id = %(book)s)
       AND ((u.applied, u.returned) <> (a.applied, a.returned) OR p.amount <> u.amount)
     ORDER BY u.id LIMIT 20
+"""
+_TAKEN_BACK: Final = """
+    SELECT 'document ' || i.number, 'charges ' || l.amount || ' for payments taken back, '
+           || coalesce(a.amount, 0) || ' of these had left'
+    FROM (SELECT invoice_id, sum(amount) AS amount FROM billing_invoiceline
+          WHERE kind = 'returned' GROUP BY 1) l
+    JOIN billing_invoice i ON i.id = l.invoice_id
+    LEFT JOIN (SELECT invoice_id, sum(amount) AS amount FROM billing_allocation
+               WHERE kind = 'shortfall' GROUP BY 1) a ON a.invoice_id = i.id
+    WHERE i.number <> '' AND (%(book)s::bigint IS NULL OR i.book_id = %(book)s)
+      AND l.amount <> coalesce(a.amount, 0)
+    UNION ALL
+    SELECT 'unapplied cash ' || u.id, a.amount || ' was taken back of ' || u.amount
+    FROM (SELECT source_id, sum(amount) AS amount FROM billing_allocation
+          WHERE kind IN ('returned', 'shortfall') GROUP BY 1) a
+    JOIN billing_unapplied u ON u.id = a.source_id
+    WHERE a.amount > u.amount AND (%(book)s::bigint IS NULL OR u.book_id = %(book)s)
+    LIMIT 20
 """
 _TIE: Final = """
     WITH rows AS ({rows}), should AS (

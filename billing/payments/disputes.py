@@ -21,7 +21,7 @@ from ledger import inputs
 from ledger.errors import IdempotencyConflictError, InvalidInputError
 from ledger.integrity import refusals
 from ledger.models import Customer
-from ledger.money import ZERO, exact
+from ledger.money import ZERO, add, exact, subtract
 from wallets.topups.pricing import places_of
 
 State = Dispute.State
@@ -48,7 +48,8 @@ def open_dispute(
 
     Raises:
         InvalidInputError: no reason, an amount not above zero, or a fee below it.
-        AllocationExceedsError: more than the payment came to, less what was taken back before.
+        AllocationExceedsError: more than the payment came to, less what was taken back before or
+            is disputed; that it was refunded is no reason.
         IdempotencyConflictError: the key, or the rail's name, stands for another dispute.
     """
     reason = inputs.name("reason", reason, longest=500)
@@ -91,11 +92,11 @@ def decide(*, dispute: Dispute, outcome: str, decision: str, by: str, at: dateti
     Record how a dispute ended. The same again changes nothing.
 
     Lost: its amount leaves the payer's money, and what that had paid is open again, the last
-    given first.
+    given first; what had left already the payer owes by a debit note.
 
     Raises:
         InvalidInputError: no such outcome, or no word about it.
-        PaymentStateError: it ended otherwise, or its money has left meanwhile.
+        PaymentStateError: it ended otherwise.
     """
     inputs.choice("outcome", outcome, DECISIONS)
     decision = inputs.name("decision", decision, longest=500)
@@ -111,8 +112,7 @@ def decide(*, dispute: Dispute, outcome: str, decision: str, by: str, at: dateti
         held, clearing = _accounts(dispute.payment)
         if outcome == State.LOST:
             money = locking.source(Unapplied.objects.only("pk").get(payment=dispute.payment).pk)
-            reversing.free(money, dispute.amount, payer=payer, reason=decision, by=by, at=at)
-            reversing.give_back(
+            reversing.take_back(
                 money, dispute.amount, held, payer=payer, reason=decision, by=by, key="", at=at,
                 dispute=dispute,
             )  # fmt: skip
@@ -134,7 +134,8 @@ def _first(payment: Payment, key: str, external_id: str) -> Dispute | None:
 def _check(payment: Payment, amount: Decimal, fee: Decimal) -> None:
     if amount <= ZERO or fee < ZERO:
         raise InvalidInputError(field="amount", value=amount, remedy="dispute more than zero")
-    left = allocating.undisputed(Unapplied.objects.get(payment=payment))
+    money = Unapplied.objects.get(payment=payment)
+    left = subtract(payment.amount, add(allocating.held(money), reversing.taken_back(money)))
     if amount > left:
         raise AllocationExceedsError(payment=payment.key, amount=amount, left=left)
 

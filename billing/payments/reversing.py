@@ -1,15 +1,21 @@
-"""Take a payment back that bounced: what it had paid is open again."""
+"""
+Take a payment back that bounced: what it had paid is open again.
+
+A bank or card network takes the whole of it, whatever became of the money meanwhile: what was
+refunded or given otherwise is owed by the payer, by a debit note (``shortfalls``).
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.db import transaction
 
 from billing.models import Allocation, Dispute, Invoice, Payment, Unapplied
-from billing.payments import allocating, locking, writing
-from billing.payments.errors import AllocationExceedsError, PaymentStateError
+from billing.payments import allocating, locking, shortfalls, writing
+from billing.payments.errors import PaymentStateError
 from billing.payments.policies import Share
 from billing.payments.telling import of_payment, tell
 from billing.payments.writing import Accounts, Part
@@ -20,19 +26,20 @@ from ledger.models import Customer
 from ledger.money import ZERO, subtract, total
 
 Kind = Allocation.Kind
+TAKEN_BACK: Final = (Kind.RETURNED, Kind.SHORTFALL)
 
 
 def reverse(*, payment: Payment, reason: str, by: str, key: str, at: datetime) -> Allocation:
     """
     Take a whole payment back: returned by the bank, bounced, or entered by mistake.
 
-    What it had paid is open again, the last given first; its fee stays paid. The same key again
-    changes nothing.
+    What it had paid is open again, the last given first; what had left otherwise the payer owes
+    by a debit note. What disputes took before stays with them; its fee stays paid. The same key
+    again changes nothing.
 
     Raises:
         InvalidInputError: no reason.
-        PaymentStateError: it was taken back before, or part of its money has left: refunded, lost
-            in a dispute, or become credit.
+        PaymentStateError: it was taken back before, or is disputed.
         IdempotencyConflictError: the key stands for something else.
     """
     reason = inputs.name("reason", reason, longest=500)
@@ -41,16 +48,18 @@ def reverse(*, payment: Payment, reason: str, by: str, key: str, at: datetime) -
         payer = locking.payer(payment.payer_id)
         first = Allocation.objects.filter(book=payer.book_id, key=key).first()
         if first is not None:
-            if (first.kind, first.source_id) != (Kind.RETURNED, _money(payment).pk):
+            if first.kind not in TAKEN_BACK or first.source_id != _money(payment).pk:
                 raise IdempotencyConflictError(key=key)
             return first
         money = _money(payment)
         if payment.disputes.filter(state=Dispute.State.OPEN).exists():
             raise PaymentStateError(payment=payment.key, remedy="decide its dispute")
-        free(money, payment.amount, payer=payer, reason=reason, by=by, at=at)
-        row = give_back(
-            money, payment.amount, f"rail_clearing:{payment.source}", payer=payer, reason=reason,
-            by=by, key=key, at=at,
+        amount = subtract(payment.amount, taken_back(money))
+        if amount <= ZERO:
+            raise PaymentStateError(payment=payment.key, remedy="it was taken back before")
+        row = take_back(
+            money, amount, f"rail_clearing:{payment.source}", payer=payer, reason=reason, by=by,
+            key=key, at=at,
         )  # fmt: skip
         money.refresh_from_db()
         data = of_payment(payment, money) | {"reason": reason}
@@ -58,19 +67,54 @@ def reverse(*, payment: Payment, reason: str, by: str, key: str, at: datetime) -
         return row
 
 
-def free(
+def taken_back(money: Unapplied) -> Decimal:
+    """Return how much of a payment banks and card networks have taken back."""
+    rows = Allocation.objects.filter(source=money, kind__in=TAKEN_BACK)
+    return total(rows.values_list("amount", flat=True))
+
+
+def take_back(
+    money: Unapplied,
+    amount: Decimal,
+    against: str,
+    *,
+    payer: Customer,
+    reason: str,
+    by: str,
+    key: str,
+    at: datetime,
+    dispute: Dispute | None = None,
+) -> Allocation:
+    """
+    Have an amount of a payment leave to the account named, whatever became of it; all is locked.
+
+    What is unapplied goes first, then what documents were given, the last first. What had left
+    already is owed by the payer. Returns the first row of the log.
+    """
+    there = min(amount, subtract(money.amount, _gone(money)))
+    rows = []
+    if there > ZERO:
+        _free(money, there, payer=payer, reason=reason, by=by, at=at)
+        rows.append(
+            _give_back(
+                money, there, against, payer=payer, reason=reason, by=by, key=key, at=at,
+                dispute=dispute,
+            )
+        )  # fmt: skip
+    if missing := subtract(amount, there):
+        rows.append(
+            shortfalls.charge(
+                money, missing, against, payer=payer, reason=reason, by=by, key=key, at=at,
+                dispute=dispute,
+            )
+        )  # fmt: skip
+    return rows[0]
+
+
+def _free(
     money: Unapplied, amount: Decimal, *, payer: Customer, reason: str, by: str, at: datetime
 ) -> None:
-    """
-    Take so much money back from documents that an amount of it is free, the last given first.
-
-    Raises:
-        PaymentStateError: so much of it has left otherwise that the rest is less.
-    """
-    left = subtract(money.amount, _gone(money))
-    if left < amount:
-        remedy = "the rest was refunded, lost in a dispute, or became credit"
-        raise PaymentStateError(payment=str(money), amount=amount, left=left, remedy=remedy)
+    """Take so much money back from documents that an amount is free, the last given first."""
     rows = Allocation.objects.filter(source=money, kind=Kind.PAYMENT, reverses=None, reversal=None)
     for row in rows.order_by("-pk"):
         if allocating.left_of(money) >= amount:
@@ -84,7 +128,7 @@ def free(
             _again(money, Share(row.invoice_id, too_much), owed, payer, row.policy, by, at)
 
 
-def give_back(
+def _give_back(
     money: Unapplied,
     amount: Decimal,
     against: str,
@@ -96,15 +140,7 @@ def give_back(
     at: datetime,
     dispute: Dispute | None = None,
 ) -> Allocation:
-    """
-    Have money leave that was free, to the account named; all is locked.
-
-    Raises:
-        AllocationExceedsError: less is free.
-    """
-    money.refresh_from_db()
-    if amount > allocating.left_of(money):
-        raise AllocationExceedsError(amount=amount, left=allocating.left_of(money))
+    """Have money leave that was free."""
     accounts = Accounts(payer, money.asset_id, at)
     part = Part(
         kind=Kind.RETURNED,

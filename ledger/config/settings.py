@@ -323,6 +323,7 @@ LEDGER_CHECKS = [
     "billing.invoicing.checks.states_follow_what_is_open",
     "billing.payments.checks.documents_are_settled_by_allocations",
     "billing.payments.checks.money_was_given_once",
+    "billing.payments.checks.what_was_taken_back_is_owed",
     "billing.payments.checks.receivables_tie_out",
     "billing.payments.checks.unapplied_cash_ties_out",
     "billing.payments.checks.refunds_tie_out",

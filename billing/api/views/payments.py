@@ -169,6 +169,8 @@ class PaymentReverse(MoneyResource):
     @operation(
         "reverse-payment",
         summary="Take a payment back that bounced; what it had paid is open again",
+        description="What was refunded of it, or has left otherwise, the payer owes by a debit note"
+        " that is due at once.",
         tag=TAG,
         path=["payment"],
         body=s.MoneyReasonIn,

@@ -114,13 +114,6 @@ def test_keys_and_names_stand_for_one_refund(money):
         payments.settle(refund=first, external_id="re_2", by="psp", at=NOON)
 
 
-def test_a_payment_that_was_refunded_in_part_does_not_bounce_as_a_whole(money):
-    ask(money, 10)
-
-    with pytest.raises(PaymentStateError):
-        payments.reverse(payment=money.payment, reason="AC04", by="b", key="r", at=NOON)
-
-
 def test_what_paid_an_invoice_is_not_refunded_from_under_it():
     invoice = issued()
     payment = pay(invoice.payer, 130)
