@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 
-from ledger.api.fields import Amount, Id, Instant, Query
+from billing.payments.printing import FORMATS
+from ledger.api.fields import LANGUAGE, Amount, Id, Instant, Query
 
 _AT: Final = "2026-03-12T12:00:00Z"
 
@@ -70,7 +71,13 @@ class AccountStatementQuery(Query):
     currency = serializers.CharField(max_length=100)
     starts_at = Instant()
     ends_at = Instant()
-    format = serializers.ChoiceField([("json", "json"), ("csv", "csv")], required=False)
+    format = serializers.ChoiceField([(one, one) for one in ("json", *FORMATS)], required=False)
+    language = serializers.RegexField(
+        LANGUAGE,
+        required=False,
+        max_length=20,
+        help_text="Of the PDF: the payer's own if not given.",
+    )
 
 
 class AccountStatementLineOut(serializers.Serializer[Any]):

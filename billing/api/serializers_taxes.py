@@ -10,7 +10,7 @@ from billing.api.serializers_features import Json
 from billing.api.serializers_invoices import InvoiceProblemOut
 from billing.models import Document, TaxEvidence, TaxRate
 from billing.tax import ids
-from ledger.api.fields import Amount, Body, Id, Instant, Number, PageQuery, Query
+from ledger.api.fields import LANGUAGE, Amount, Body, Id, Instant, Number, PageQuery, Query
 
 _AT: Final = "2026-03-01T12:00:00Z"
 _PERCENTAGE_PLACES: Final = 6
@@ -285,7 +285,7 @@ class DownloadQuery(Query):
 
     format = serializers.ChoiceField(Document.Format.choices, default=Document.Format.PDF.value)
     language = serializers.RegexField(
-        r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+        LANGUAGE,
         required=False,
         max_length=20,
         help_text="The reader's own unless given.",

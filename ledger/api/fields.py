@@ -14,6 +14,7 @@ from rest_framework import serializers
 from ledger.api import pages
 from ledger.money import SCALE, text
 
+LANGUAGE: Final = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 _YEARS: Final = range(1970, 3000)
 
 

@@ -17,8 +17,9 @@ from billing.api import serializers_notes as n
 from billing.api.views.payments import TAG, MoneyResource
 from billing.dunning import schedules
 from billing.models import Dunning, DunningSchedule
+from billing.payments import printing
 from billing.payments.ageing import ageing
-from billing.payments.statements import Statement, statement, write_csv
+from billing.payments.statements import Statement, statement
 from ledger.api import lookups, pages
 from ledger.api.fields import listing
 from ledger.api.idempotency import once
@@ -40,9 +41,27 @@ class StatementCsv(BaseRenderer):
         data: Any,
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
-    ) -> str:
+    ) -> bytes:
         """Return what was written."""
-        return str(data)
+        return bytes(data)
+
+
+class StatementPdf(BaseRenderer):
+    """Hands a statement out as it was set."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+    charset = None
+    render_style = "binary"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Return what was set."""
+        return bytes(data)
 
 
 class AgeingReport(MoneyResource):
@@ -70,38 +89,45 @@ class AgeingReport(MoneyResource):
 class CustomerStatement(MoneyResource):
     """GET /customers/{customer}/statement"""
 
-    renderer_classes = [JSONRenderer, StatementCsv]
+    renderer_classes = [JSONRenderer, StatementCsv, StatementPdf]
 
     @operation(
         "get-statement",
         summary="Get a payer's statement of account: documents, payments, and what it owes",
-        description="As JSON, or as CSV by `format=csv` or `Accept: text/csv`.",
+        description="As JSON; as CSV or PDF by `format` or `Accept`. The PDF says how long what is"
+        " open has been due, and how to pay.",
         tag=TAG,
         path=["customer"],
         query=a.AccountStatementQuery,
         answer={
             (200, "application/json"): a.AccountStatementOut,
             (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/pdf"): OpenApiTypes.BINARY,
         },
     )
     def get(self, request: Request, customer: str) -> Response:
         asked = self.asked(a.AccountStatementQuery)
-        payer, _ = self.payer(customer)
+        payer, at = self.payer(customer)
         made: Statement = statement(
             payer=payer,
             asset=lookups.asset(asked["currency"]),
             starts_at=asked["starts_at"],
             ends_at=asked["ends_at"],
         )
-        if request.accepted_renderer.format == StatementCsv.format:
-            return Response(write_csv(made))
-        return self.answer(a.AccountStatementOut, made)
+        kind = request.accepted_renderer.format
+        if kind == JSONRenderer.format:
+            return self.answer(a.AccountStatementOut, made)
+        file = printing.write(made, format=kind, language=asked.get("language", ""), at=at)
+        named = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+        return Response(file.content, headers=named)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Let ``format`` decide before Accept does."""
         match request.query_params.get("format"):
             case "csv":
                 return StatementCsv(), StatementCsv.media_type
+            case "pdf":
+                return StatementPdf(), StatementPdf.media_type
             case None:
                 return super().perform_content_negotiation(request, force)
         return JSONRenderer(), JSONRenderer.media_type

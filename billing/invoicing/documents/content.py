@@ -82,15 +82,14 @@ def _document(
     taxes: Mapping[int, Sequence[PrintedTax]],
 ) -> Printable:
     supplier, party = row["supplier"], row["party"]
-    places = iso_exponent(row["asset__code"])
     return Printable(
         kind=row["kind"],
         number=row["number"],
         is_issued=bool(row["number"]),
         currency=row["asset__code"],
-        exponent=min(row["asset__scale"], _USUAL_PLACES) if places is None else places,
-        seller=_party(supplier, row["book__key"]),
-        buyer=_party(_with_decided_id(party, row["tax_decision"]), row["payer__key"]),
+        exponent=exponent_of(row["asset__code"], row["asset__scale"]),
+        seller=party_of(supplier, row["book__key"]),
+        buyer=party_of(_with_decided_id(party, row["tax_decision"]), row["payer__key"]),
         buyer_key=row["payer__key"],
         issue_date=row["issue_date"],
         due_date=row["due_date"],
@@ -108,7 +107,7 @@ def _document(
         note=row["note"] or str(supplier.get("invoice_note") or ""),
         payment_terms=row["payment_terms"],
         preceding=_preceding(row),
-        bank_accounts=tuple(_account(held) for held in supplier.get("bank_accounts") or ()),
+        bank_accounts=tuple(account_of(held) for held in supplier.get("bank_accounts") or ()),
     )
 
 
@@ -134,7 +133,14 @@ def _with_decided_id(party: Mapping[str, Any], decision: Mapping[str, Any]) -> M
     }
 
 
-def _party(held: Mapping[str, Any], key: str) -> PrintedParty:
+def exponent_of(currency: str, scale: int) -> int:
+    """Return the decimal places in which amounts of a currency are written."""
+    places = iso_exponent(currency)
+    return min(scale, _USUAL_PLACES) if places is None else places
+
+
+def party_of(held: Mapping[str, Any], key: str) -> PrintedParty:
+    """Read a party as documents keep it."""
     contact = held.get("contact") or {}
     named = contact if isinstance(contact, Mapping) else {"name": contact}
     emails = held.get("emails") or ()
@@ -150,7 +156,8 @@ def _party(held: Mapping[str, Any], key: str) -> PrintedParty:
     )
 
 
-def _account(held: Mapping[str, Any]) -> BankAccount:
+def account_of(held: Mapping[str, Any]) -> BankAccount:
+    """Read a bank account as documents keep it."""
     return BankAccount(
         iban="".join(str(held.get("iban") or "").split()).upper(),
         bic=str(held.get("bic") or ""),

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import typst
 
+from billing.invoicing.documents.account import PrintedStatement, present_account
 from billing.invoicing.documents.presenting import present
 from billing.invoicing.documents.printable import Printable
 from billing.invoicing.documents.wording import wording
@@ -86,18 +87,34 @@ def render(
     The same content at the same instant gives the same bytes. A logo that is no picture is left
     out, and said.
     """
-    data = _data(printable, brand, language)
+    said = present(printable, wording(language or printable.language))
+    return set_in_type(said, template="invoice", brand=brand, at=at)
+
+
+def render_account(
+    printed: PrintedStatement, *, brand: Mapping[str, Any], language: str, at: datetime
+) -> Rendered:
+    """Set a statement of account in a language."""
+    said = present_account(printed, wording(language))
+    return set_in_type(said, template="statement", brand=brand, at=at)
+
+
+def set_in_type(
+    said: Mapping[str, Any], *, template: str, brand: Mapping[str, Any], at: datetime
+) -> Rendered:
+    """Set what a template shows; a logo or a letter that cannot be is left out, and said."""
+    data = _data(said, brand)
     standards = [_ARCHIVED]
     problems: list[dict[str, str]] = []
     while True:
         try:
-            return Rendered(_compile(data, at, standards), tuple(problems))
+            return Rendered(_compile(template, data, at, standards), tuple(problems))
         except typst.TypstError as error:
-            said = f"{error.message} {error.diagnostic}"
-            if standards and _MISSING in said:
+            told = f"{error.message} {error.diagnostic}"
+            if standards and _MISSING in told:
                 standards = []
                 problems.append(_problem(_GLYPH_MISSING, error.message, _INSTALL))
-            elif data["brand"]["logo"] is not None and any(word in said for word in _UNREADABLE):
+            elif data["brand"]["logo"] is not None and any(word in told for word in _UNREADABLE):
                 data["brand"]["logo"] = None
                 problems.append(_problem("logo_unreadable", error.message, _DRAW))
             else:
@@ -112,20 +129,34 @@ def picture(
     printable: Printable, *, brand: Mapping[str, Any], language: str = "", resolution: float = 144
 ) -> list[bytes]:
     """Return the pages of a document as PNG."""
-    inputs = {"data": json.dumps(_data(printable, brand, language), ensure_ascii=False)}
-    pages = _compiler().compile(format="png", ppi=resolution, sys_inputs=inputs)
+    said = present(printable, wording(language or printable.language))
+    return _pictured(said, "invoice", brand, resolution)
+
+
+def picture_account(
+    printed: PrintedStatement, *, brand: Mapping[str, Any], language: str, resolution: float = 144
+) -> list[bytes]:
+    """Return the pages of a statement of account as PNG."""
+    said = present_account(printed, wording(language))
+    return _pictured(said, "statement", brand, resolution)
+
+
+def _pictured(
+    said: Mapping[str, Any], template: str, brand: Mapping[str, Any], resolution: float
+) -> list[bytes]:
+    inputs = {"data": json.dumps(_data(said, brand), ensure_ascii=False)}
+    pages = _compiler(template).compile(format="png", ppi=resolution, sys_inputs=inputs)
     assert pages is not None, "no file was asked for"
     return [pages] if isinstance(pages, bytes) else pages
 
 
-def _data(printable: Printable, brand: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """Return all that the template shows."""
-    said = present(printable, wording(language or printable.language))
+def _data(said: Mapping[str, Any], brand: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all that a template shows."""
     return {**said, "brand": _brand(brand), "fonts": list(_fonts().families)}
 
 
-def _compile(data: dict[str, Any], at: datetime, standards: list[Any]) -> bytes:
-    made = _compiler().compile(
+def _compile(template: str, data: dict[str, Any], at: datetime, standards: list[Any]) -> bytes:
+    made = _compiler(template).compile(
         format="pdf",
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         pdf_standards=standards,
@@ -135,20 +166,20 @@ def _compile(data: dict[str, Any], at: datetime, standards: list[Any]) -> bytes:
     return made
 
 
-def _compiler() -> typst.Compiler:
-    """Return the compiler of this thread: it keeps its fonts and templates."""
-    held: typst.Compiler | None = getattr(_local, "compiler", None)
-    if held is None:
+def _compiler(template: str) -> typst.Compiler:
+    """Return this thread's compiler of a template: it keeps its fonts and what it has read."""
+    held: dict[str, typst.Compiler] = _local.__dict__.setdefault("compilers", {})
+    if template not in held:
         nothing = _nowhere()
-        held = _local.compiler = typst.Compiler(
-            input=TEMPLATES / "invoice.typ",
+        held[template] = typst.Compiler(
+            input=TEMPLATES / f"{template}.typ",
             root=TEMPLATES,
             font_paths=_fonts().fonts,
             ignore_system_fonts=True,
             package_path=nothing,
             package_cache_path=nothing,
         )
-    return held
+    return held[template]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ def present(printable: Printable, words: Wording) -> dict[str, Any]:
         "is_draft": not printable.is_issued,
         "words": {name: words[name] for name in _WORDS},
         "page": words["page"],
-        "seller": _party(printable.seller, words),
-        "buyer": _party(printable.buyer, words),
+        "seller": party_shown(printable.seller, words),
+        "buyer": party_shown(printable.buyer, words),
         "facts": _facts(printable, words),
         "due": _due(printable, words),
         "sections": _sections(printable, words),
@@ -68,7 +68,8 @@ def breakable(text: str) -> str:
     )
 
 
-def _party(party: PrintedParty, words: Wording) -> dict[str, Any]:
+def party_shown(party: PrintedParty, words: Wording) -> dict[str, Any]:
+    """Return who is named on a document: by name, address and numbers."""
     reached = [part for part in (party.email, party.phone) if part]
     registered = [f"{words['registration']}: {party.registration}"] if party.registration else []
     return {
@@ -249,9 +250,9 @@ def _notes(printable: Printable, words: Wording) -> list[str]:
 
 def _payment(printable: Printable, words: Wording) -> dict[str, Any] | None:
     """Return how to pay, if there is something to pay and an account to pay it to."""
-    account = _account(printable.bank_accounts, printable.currency)
+    rows = account_rows(printable.bank_accounts, printable.currency, printable.seller, words)
     is_payable = printable.is_issued and not printable.is_credit_note and bool(printable.due)
-    if account is None or not is_payable:
+    if not rows or not is_payable:
         return None
     amount = words.money(printable.due, printable.currency, printable.exponent)
     text = (
@@ -260,25 +261,35 @@ def _payment(printable: Printable, words: Wording) -> dict[str, Any] | None:
         else words["pay_soon"].format(amount=amount)
     )
     reference = payment_reference(printable.number)
-    rows = [
-        ("holder", account.holder or printable.seller.name),
-        ("iban", _grouped(account.iban)),
-        ("bic", account.bic),
-        ("reference", _grouped(reference)),
-    ]
     return {
         "title": words["payment"],
         "text": text,
-        "rows": [[words[name], breakable(value)] for name, value in rows if value],
+        "rows": [*rows, *([[words["reference"], grouped(reference)]] if reference else [])],
     }
 
 
-def _account(accounts: Iterable[BankAccount], currency: str) -> BankAccount | None:
+def account_rows(
+    accounts: Iterable[BankAccount], currency: str, seller: PrintedParty, words: Wording
+) -> list[list[str]]:
+    """Return where to pay a currency to, label by value; nothing without an account."""
+    account = account_of(accounts, currency)
+    if account is None:
+        return []
+    rows = [
+        ("holder", account.holder or seller.name),
+        ("iban", grouped(account.iban)),
+        ("bic", account.bic),
+    ]
+    return [[words[name], breakable(value)] for name, value in rows if value]
+
+
+def account_of(accounts: Iterable[BankAccount], currency: str) -> BankAccount | None:
     """Return the account of the currency, else one of any."""
     held = [account for account in accounts if account.iban]
     own = (account for account in held if account.currency == currency)
     return next(own, None) or next((each for each in held if not each.currency), None)
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
+    """Write a number in groups of four."""
     return " ".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))

@@ -50,6 +50,10 @@ class Wording:
         """Return a text of a group, or nothing."""
         return str(self.texts[group].get(name, ""))
 
+    def group(self, group: str) -> dict[str, str]:
+        """Return the texts of a group."""
+        return dict(self.texts[group])
+
     def money(self, amount: Decimal, currency: str, exponent: int) -> str:
         """
         Write an amount with its currency.

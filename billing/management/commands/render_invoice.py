@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from billing.invoicing.documents import storing
 from billing.management.commands.ingest import book_named
+from billing.management.saving import save
 from billing.models import Document
 from ledger.errors import DomainError
 
@@ -33,11 +34,4 @@ class Command(BaseCommand):
             )
         except DomainError as error:
             raise CommandError(str(error)) from error
-        path: Path = options["file"] or Path(made.name)
-        try:
-            path.write_bytes(made.content)
-        except OSError as error:
-            raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
-        self.stdout.write(f"{path}: {len(made.content):,} bytes, SHA-256 {made.sha256}")
-        for problem in made.problems:
-            self.stderr.write(f"{problem['code']}: {problem['detail']}; {problem['remedy']}")
+        save(self, made, options["file"])

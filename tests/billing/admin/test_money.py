@@ -1,7 +1,9 @@
 """Money in the admin: recorded, matched, given back step by step, asked for."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.utils.timezone import now as clock
@@ -9,6 +11,7 @@ from django.utils.timezone import now as clock
 from billing import dunning
 from billing.models import Dispute, Dunning, DunningSchedule, Invoice, Payment, Refund
 from tests import factories
+from tests.billing.invoicing.rendering.samples import text_of
 from tests.billing.payments.documents import issued, money_of, now, pay
 from tests.ledger.admin.browser import Browser
 from wallets.models import Approval
@@ -213,6 +216,24 @@ class TestCollecting:
         assert "31–60 days" in page
         assert "119.00" in page
         assert f"{invoice.payer.key},USD,0,0,119" in file
+
+    def test_a_statement_is_one_click_from_ageing(self, browser, invoice):
+        listed = browser.get("billing_ageing").content.decode()
+        [address] = re.findall(r'href="([^"]+)">Statement<', listed)
+        drawn = browser.client.get(unescape(address)).content.decode()
+        [pdf] = re.findall(r'href="([^"]+)">Download as PDF', drawn)
+        place = address.partition("?")[0]
+        file = browser.client.get(place + unescape(pdf))
+
+        assert invoice.number in drawn
+        assert "Opening balance" in drawn
+        assert file.headers["Content-Type"] == "application/pdf"
+        assert invoice.number in text_of(file.content)
+        assert "There is no customer" in browser.read("billing_account_statement", payer="nobody")
+        assert "let it end after" in browser.read(
+            "billing_account_statement", payer=invoice.payer.key, currency="USD",
+            starts_at="2025-01-02T00:00:00", ends_at="2025-01-01T00:00:00",
+        )  # fmt: skip
 
     def test_dunning_is_defined_and_arranged(self, browser, invoice):
         dunning.define(

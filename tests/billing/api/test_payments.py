@@ -11,6 +11,7 @@ from billing.models import Allocation, Dunning
 from ledger.models import Customer
 from tests import factories
 from tests.api import Api, code
+from tests.billing.invoicing.rendering.samples import text_of
 from tests.billing.payments.documents import drafted, issued, now, pay, standing
 
 pytestmark = pytest.mark.django_db
@@ -286,6 +287,24 @@ class TestCollecting:
         assert (made["closing"], made["lines"][0]["number"]) == ("119", invoice.number)
         assert written.headers["Content-Type"].startswith("text/csv")
         assert f",Invoice,{invoice.number},,119,,119,USD" in written.content.decode()
+
+    def test_a_statement_comes_as_pdf(self, api, invoice):
+        record(api, invoice.payer, "19")
+        asked = {
+            "currency": "USD", "starts_at": "2025-01-01T00:00:00Z",
+            "ends_at": "2100-01-01T00:00:00Z", "format": "pdf",
+        }  # fmt: skip
+        path = f"customers/{invoice.payer.key}/statement"
+
+        made = api.get(path, **asked, language="de")
+        refused = api.get(path, **asked | {"ends_at": "2024-01-01T00:00:00Z"})
+
+        assert made.headers["Content-Type"] == "application/pdf"
+        assert f"statement-{invoice.payer.key}-USD-" in made.headers["Content-Disposition"]
+        said = text_of(made.content)
+        for words in ("Kontoauszug", invoice.number, "119,00", "Zahlung", "31–60 Tage", "100,00"):
+            assert words in said
+        assert code(refused) == (400, "invalid_input")
 
     def test_dunning_is_defined_arranged_and_ended(self, api, invoice):
         schedule = send(

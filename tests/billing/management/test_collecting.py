@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils.timezone import now as clock
 
 from billing import dunning, tasks
 from billing.models import Dunning
 from tests import factories
+from tests.billing.invoicing.rendering.samples import text_of
 from tests.billing.payments.documents import issued, now, pay
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +59,31 @@ def test_the_jobs_do_the_same(invoice):
 
     assert now(invoice).open == 70
     assert Dunning.objects.get().position == 1
+
+
+def test_a_statement_is_written_to_a_file(invoice, tmp_path, capsys):
+    file = tmp_path / "statement.pdf"
+    asked = {"book": invoice.book.key, "since": "2020-01-01", "until": "2099-12-31"}
+
+    call_command("statement", "acme", **asked, file=file)
+    call_command("statement", "acme", **asked, format="csv", file=tmp_path / "statement.csv")
+
+    assert invoice.number in text_of(file.read_bytes())
+    assert invoice.number in (tmp_path / "statement.csv").read_text()
+    assert "bytes, SHA-256" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("payer", "more", "said"),
+    [
+        ("nobody", {}, "no customer nobody"),
+        ("acme", {"until": "31.12.2099"}, "no date"),
+        ("acme", {"currency": "XXX"}, "no currency XXX"),
+        ("acme", {"until": "2019-12-31"}, "ends_at"),
+    ],
+)
+def test_a_statement_that_cannot_be_is_refused(invoice, payer, more, said):
+    asked = {"book": invoice.book.key, "since": "2020-01-01", "until": "2099-12-31", **more}
+
+    with pytest.raises(CommandError, match=said):
+        call_command("statement", payer, **asked)

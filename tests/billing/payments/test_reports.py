@@ -8,6 +8,7 @@ import pytest
 from billing import payments
 from billing.invoicing import credit_notes, lifecycle
 from billing.payments.ageing import ageing
+from billing.payments.printing import printed
 from billing.payments.statements import statement, write_csv
 from ledger.errors import InvalidInputError
 from tests import factories
@@ -165,3 +166,15 @@ class TestStatements:
     def test_it_ends_after_it_starts(self, payer):
         with pytest.raises(InvalidInputError):
             self.read(payer, 1, 1)
+
+    def test_what_is_open_by_age_comes_to_the_closing_balance_on_paper(self, payer):
+        self.story(payer)
+        pay(payer, 7, at=NOON + 3 * DAY, key="p-2", allocate="nothing")
+        issued(payer, nets=["40"], at=NOON + 3 * DAY)
+        made = self.read(payer)
+
+        paper = printed(made, party={}, at=NOON + 20 * DAY)
+
+        assert paper.unallocated > 0
+        assert sum(paper.owed) - paper.unallocated == paper.closing == made.closing
+        assert paper.aged_at == NOON + 20 * DAY

@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pypdf
 import typst
 
+from billing.invoicing.documents.account import PrintedMove, PrintedStatement
 from billing.invoicing.documents.printable import (
     Address,
     BankAccount,
@@ -228,3 +229,41 @@ def text_of(content: bytes) -> str:
     """Return what can be read in a PDF, page after page."""
     pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
     return "\n".join(pages).replace("\u200b", "")
+
+
+def account(count: int, **changes: Any) -> PrintedStatement:
+    """Return a statement of account of so many movements: of five, one is a payment."""
+    moves, balance = [], Decimal("-12.50")
+    for number in range(1, count + 1):
+        is_payment = number % 5 == 0
+        amount = Decimal(-400 if is_payment else 100 + number)
+        balance += amount
+        moves.append(
+            PrintedMove(
+                at=STARTS + timedelta(hours=9 * number),
+                name="Payment" if is_payment else "Invoice",
+                number=f"hypo 2026/{number}" if is_payment else f"INV-2026-{number:06}",
+                text="SEPA, as written by the bank: RF54 INV2 0260 0004" if is_payment else "",
+                amount=amount,
+                balance=balance,
+            )
+        )
+    found = PrintedStatement(
+        seller=SELLER,
+        buyer=BUYER,
+        buyer_key="contoso",
+        currency="EUR",
+        exponent=2,
+        starts_at=STARTS,
+        ends_at=ENDS,
+        time_zone="Europe/Berlin",
+        opening=Decimal("-12.50"),
+        closing=balance,
+        moves=moves,
+        aged_at=ENDS - timedelta(seconds=1),
+        bounds=(0, 30, 60, 90),
+        owed=[balance, Decimal(0), Decimal("30.5"), Decimal(0), Decimal(0)],
+        unallocated=Decimal("30.5"),
+        bank_accounts=(BankAccount(iban="DE89370400440532013000", bic="COBADEFFXXX"),),
+    )
+    return replace(found, **changes)

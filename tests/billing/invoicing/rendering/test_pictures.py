@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from billing.invoicing.documents import pdf
@@ -47,3 +49,24 @@ def test_a_document_looks_as_somebody_saw_it(name: str):
     for number, page in enumerate(pages, 1):
         assert agrees(f"{name}-{number}.png", page), f"look at page {number} of {name}"
     assert len(pages) == (3 if name == "long" else 1)
+
+
+STATEMENTS = {
+    "statement": (samples.account(45), "en", 2),
+    "statement-ahead": (
+        samples.account(5, closing=Decimal(-2), owed=[], unallocated=Decimal(0)),
+        "de",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_of_account_looks_as_somebody_saw_it(name: str):
+    printed, language, count = STATEMENTS[name]
+    pages = pdf.picture_account(
+        printed, brand=samples.BRAND, language=language, resolution=RESOLUTION
+    )
+    for number, page in enumerate(pages, 1):
+        assert agrees(f"{name}-{number}.png", page), f"look at page {number} of {name}"
+    assert len(pages) == count
