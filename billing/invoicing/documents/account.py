@@ -155,4 +155,4 @@ def _payment(printed: PrintedStatement, words: Wording) -> dict[str, Any] | None
         return None
     amount = words.money(printed.closing, printed.currency, printed.exponent)
     text = words.group("account")["settle"].format(amount=amount)
-    return {"title": words["payment"], "text": text, "rows": rows, "code": ""}
+    return {"title": words["payment"], "text": text, "rows": rows, "code": "", "scan": ""}

@@ -29,7 +29,7 @@ from billing.invoicing.documents.presenting import present
 from billing.invoicing.documents.printable import Printable
 from billing.invoicing.documents.wording import wording
 
-TEMPLATE: Final = "invoice-1"  # raised when the look of documents changes
+TEMPLATE: Final = "invoice-2"  # raised when the look of documents changes
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _ARCHIVED: Final = "a-3b"
 _MISSING: Final = "could not be displayed"

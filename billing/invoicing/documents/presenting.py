@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from billing.invoicing.documents import epc
 from billing.invoicing.documents.printable import (
     Address,
     BankAccount,
@@ -265,7 +266,24 @@ def _payment(printable: Printable, words: Wording) -> dict[str, Any] | None:
         "title": words["payment"],
         "text": text,
         "rows": [*rows, *([[words["reference"], grouped(reference)]] if reference else [])],
+        "code": epc.drawing(scanned(printable)),
+        "scan": words["scan"],
     }
+
+
+def scanned(printable: Printable) -> str:
+    """Return what a banking app reads of a document; nothing if it cannot be paid so."""
+    account = account_of(printable.bank_accounts, printable.currency)
+    if account is None:
+        return ""
+    return epc.payload(
+        name=account.holder or printable.seller.name,
+        iban=account.iban,
+        bic=account.bic,
+        amount=printable.due,
+        currency=printable.currency,
+        reference=payment_reference(printable.number),
+    )
 
 
 def account_rows(
