@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from ledger.money import ZERO, add, subtract, total
 
+_BETWEEN: Final = re.compile(r"[\s,;]+")  # one number and the next
 _NO_SIGN: Final = re.compile(r"[^0-9A-Z]+")
 
 
@@ -72,16 +73,29 @@ def named_in(reference: str, documents: Sequence[Open]) -> list[Open]:
     ...         Open(id=8, number="INV-2026-00001", open=Decimal(1))]
     >>> [one.id for one in named_in("RF18 INV2026 000012 thanks", owed)]
     [7]
+    >>> [one.id for one in named_in("INV-2026-000012 and INV-2026-00001", owed)]
+    [7, 8]
     """
-    said = _NO_SIGN.sub("", reference.upper())
-    found = []
-    for one in documents:
-        number = _NO_SIGN.sub("", one.number.upper())
-        if number and (place := re.search(rf"(?<!\d){re.escape(number)}(?!\d)", said)):
-            found.append((place.start(), one))
-        elif number and re.match(rf"RF\d\d{re.escape(number)}(?!\d)", said):
-            found.append((0, one))
+    words = [_NO_SIGN.sub("", word) for word in _BETWEEN.split(reference.upper())]
+    found = [
+        (place, one)
+        for one in documents
+        if (place := _place(_NO_SIGN.sub("", one.number.upper()), words)) is not None
+    ]
     return [one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
+
+
+def _place(number: str, words: Sequence[str]) -> int | None:
+    """Return where among a reference's words a number is, all of it; None: nowhere."""
+    if not number:
+        return None
+    before = "" if number[0].isalpha() else r"(?<!\d)"  # digits there belong to another number
+    whole = re.compile(rf"{before}{re.escape(number)}(?!\d)")
+    if found := whole.search("".join(words)):
+        return found.start()
+    if found := whole.search(" ".join(words)):
+        return found.start() - " ".join(words)[: found.start()].count(" ")
+    return 0 if re.match(rf"RF\d\d{re.escape(number)}(?!\d)", "".join(words)) else None
 
 
 def propose(*, amount: Decimal, reference: str, documents: Sequence[Open]) -> list[Proposal]:

@@ -1,6 +1,7 @@
 """Whatever is recorded, given, taken back, refunded and written off: no more than there is."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -56,6 +57,17 @@ def test_a_number_that_is_written_is_found_and_no_other(owed, place):
     named = owed[place % len(owed)]
 
     assert policies.named_in(f"invoice {named.number.lower()} thx", owed) == [named]
+
+
+@given(documents, st.permutations(range(8)), st.sampled_from([" ", ", ", " and ", "\n"]))
+def test_all_numbers_that_are_written_are_found_in_their_order(owed, order, between):
+    named = [owed[place] for place in order if place < len(owed)]
+
+    written = between.join(one.number for one in named)
+    assert policies.named_in(written, owed) == named
+    digits = [replace(one, number=one.number.removeprefix("INV-")) for one in named]
+    written = between.join(one.number for one in digits)
+    assert policies.named_in(written, digits) == digits
 
 
 # What somebody may do next: what, with which row, how much.
