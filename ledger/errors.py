@@ -26,6 +26,7 @@ Errors the ledger raises on purpose.
 A bug is not a DomainError: let it propagate.
 """
 
+from decimal import Decimal
 from typing import ClassVar, Final
 
 _SHOWN: Final = 80  # characters of a refused value
@@ -49,11 +50,24 @@ class DomainError(Exception):
     def __str__(self) -> str:
         if not self.facts:
             return self.detail
-        facts = ", ".join(f"{name}: {value}" for name, value in self.facts.items())
+        facts = ", ".join(f"{name}: {shown(value)}" for name, value in self.facts.items())
         return f"{self.detail} ({facts})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.facts)  # keyword arguments survive a task queue
+
+
+def shown(fact: object) -> str:
+    """
+    Write a fact for people; amounts without the places that the database gives them.
+
+    >>> [shown(fact) for fact in (Decimal("99.880000000000"), Decimal("0E-12"), Decimal(40), "x")]
+    ['99.88', '0', '40', 'x']
+    """
+    if not isinstance(fact, Decimal):
+        return str(fact)
+    written = format(fact, "f")
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def _rebuild(kind: type[DomainError], facts: dict[str, object]) -> DomainError:

@@ -38,6 +38,7 @@ from ledger.errors import (
     InvariantError,
     NotFoundError,
     TransientError,
+    shown,
 )
 from ledger.integrity import refusals
 
@@ -300,5 +301,5 @@ def _problem(found: Any) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    written = str(value).encode(errors="replace").decode()
+    written = shown(value).encode(errors="replace").decode()
     return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"

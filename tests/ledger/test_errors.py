@@ -1,6 +1,7 @@
 """Errors tell a person what happened and a program what to do."""
 
 import pickle
+from decimal import Decimal
 
 import pytest
 
@@ -30,6 +31,12 @@ def test_a_message_carries_the_facts():
         "An account would fall below its lower bound. (account: 7, available: 3.50)"
     )
     assert error.facts == {"account": 7, "available": "3.50"}
+
+
+def test_a_message_writes_amounts_as_people_do():
+    error = errors.InsufficientBalanceError(account=7, available=Decimal("99.880000000000"))
+
+    assert str(error).endswith("(account: 7, available: 99.88)")
 
 
 def test_invalid_input_names_field_value_and_remedy():
