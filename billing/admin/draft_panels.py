@@ -40,6 +40,12 @@ def sums(invoice: Invoice, found: Comparison) -> Iterator[Figure]:
     is_credit = invoice.kind == Invoice.Kind.CREDIT_NOTE
     label = "To be given back" if is_credit else "Due"
     yield Figure(label=label, value=amount(invoice.due, asset))
+    if invoice.number and not is_credit:
+        yield Figure(
+            label="Open",
+            value=amount(invoice.open, asset),
+            tone="good" if not invoice.open else "warn" if invoice.open < invoice.due else "",
+        )
     yield Figure(label="Before tax", value=amount(invoice.taxable, asset))
     yield Figure(label="Tax", value=amount(invoice.tax, asset))
     if invoice.credit or invoice.prepaid:

@@ -17,10 +17,11 @@ from ledger.admin import csv_download, pages
 from ledger.admin.display import amount, period_name
 from ledger.admin.fields import BookField
 from ledger.admin.tables import Column, Table, number
-from ledger.models import Book, Period
-from ledger.money import ZERO, text
+from ledger.models import Asset, Book, Period
+from ledger.money import ZERO, text, total
 
 _MONTHS: Final = 60
+ASSET: Final = "Asset"
 _Cells = Sequence[object]
 _Columns = Sequence[Column | str]
 
@@ -62,17 +63,51 @@ class Sheet:
     title: str
     columns: Sequence[Column | str]
     rows: list[_Cells]
+    is_summed: bool = False  # of each asset, in lines below the others
 
     def table(self) -> Table:
         """Draw it."""
-        rows = [[amount(c) if isinstance(c, Decimal) else c for c in row] for row in self.rows]
+        assets = Asset.objects.in_bulk(self._assets, field_name="code")
+        place = self._place
+        rows = [
+            [_drawn(cell, assets.get(str(row[place]))) for cell in row]
+            for row in [*self.rows, *self._sums]
+        ]
         return Table(title=self.title, columns=self.columns, rows=rows, css="mb-plain")
+
+    @property
+    def _place(self) -> int:
+        return list(self.columns).index(ASSET)
+
+    @property
+    def _assets(self) -> list[str]:
+        return sorted({str(row[self._place]) for row in self.rows})
+
+    @property
+    def _sums(self) -> list[_Cells]:
+        found: list[_Cells] = []
+        for asset in self._assets if self.is_summed else ():
+            columns = zip(*(row for row in self.rows if row[self._place] == asset), strict=True)
+            sums = [_sum(column) for column in columns]
+            sums[0], sums[self._place] = "All", asset
+            found.append(sums)
+        return found
 
     def lines(self) -> list[_Cells]:
         """Write it."""
         headings = [c.label if isinstance(c, Column) else c for c in self.columns]
-        written = [[text(c) if isinstance(c, Decimal) else c for c in row] for row in self.rows]
+        rows = [*self.rows, *self._sums]
+        written = [[text(c) if isinstance(c, Decimal) else c for c in row] for row in rows]
         return [[self.title], headings, *written, []]
+
+
+def _drawn(cell: object, asset: Asset | None) -> object:
+    return amount(cell, asset, is_named=False) if isinstance(cell, Decimal) else cell
+
+
+def _sum(column: Sequence[object]) -> object:
+    amounts = [cell for cell in column if isinstance(cell, Decimal)]
+    return total(amounts) if amounts else ""
 
 
 _Sheets = Callable[[Book, datetime, datetime], list[Sheet]]
@@ -92,8 +127,9 @@ def revenue_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
         ]
         for asset, product in products
     ]
-    columns: _Columns = ("Product", "Asset", *(number(month) for month in months))
-    return [Sheet(title="Recognised revenue", columns=columns, rows=rows), _ties(found.ties)]
+    columns: _Columns = ("Product", ASSET, *(number(month) for month in months))
+    sheet = Sheet(title="Recognised revenue", columns=columns, rows=rows, is_summed=True)
+    return [sheet, _ties(found.ties)]
 
 
 def deferred_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
@@ -122,8 +158,9 @@ def contract_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]
         for row in found.rows
     ]
     at = [number(f"{name}, {when}") for when in ("opening", "closing") for name in names]
-    columns: _Columns = ("Customer", "Asset", *at)
-    return [Sheet(title="Contract balances", columns=columns, rows=rows), _ties(found.ties)]
+    columns: _Columns = ("Customer", ASSET, *at)
+    sheet = Sheet(title="Contract balances", columns=columns, rows=rows, is_summed=True)
+    return [sheet, _ties(found.ties)]
 
 
 def commitment_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
@@ -137,21 +174,21 @@ def commitment_sheets(book: Book, since: datetime, until: datetime) -> list[Shee
     columns: _Columns = (
         "Customer",
         "Contract",
-        "Asset",
+        ASSET,
         *(number(n.replace("_", "-")) for n in names),
     )
     more: list[_Cells] = [["Minimums of items", *one] for one in found.minimums.items()]
     more += [["Breakage of credit", *one] for one in found.breakage.items()]
     return [
         Sheet(title="Contracts", columns=columns, rows=rows),
-        Sheet(title="Beside them", columns=("What", "Asset", number("Amount")), rows=more),
+        Sheet(title="Beside them", columns=("What", ASSET, number("Amount")), rows=more),
         _ties(found.ties),
     ]
 
 
 def _roll(title: str, names: Sequence[str], rows: Sequence[Any]) -> Sheet:
     written: list[_Cells] = [[row.asset, *(getattr(row, name) for name in names)] for row in rows]
-    return Sheet(title=title, columns=("Asset", *(number(n) for n in names)), rows=written)
+    return Sheet(title=title, columns=(ASSET, *(number(n) for n in names)), rows=written)
 
 
 def _ties(ties: Sequence[Tie]) -> Sheet:
@@ -160,7 +197,7 @@ def _ties(ties: Sequence[Tie]) -> Sheet:
     ]
     columns: _Columns = (
         "Account",
-        "Asset",
+        ASSET,
         number("Report"),
         number("Trial balance"),
         number("Difference"),

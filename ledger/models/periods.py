@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -34,4 +37,7 @@ class Period(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.starts_at:%Y-%m-%d} – {self.ends_at:%Y-%m-%d} ({self.state})"
+        zone = ZoneInfo(self.book.time_zone)  # its first and last day are those of its book
+        first = self.starts_at.astimezone(zone)
+        last = (self.ends_at - timedelta.resolution).astimezone(zone)
+        return f"{first:%Y-%m-%d} – {last:%Y-%m-%d} ({self.state})"

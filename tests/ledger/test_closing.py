@@ -29,6 +29,14 @@ def june(scene):
     return Period.objects.get(book=scene.book, starts_at__lte=NOON, ends_at__gt=NOON)
 
 
+def test_a_period_is_named_by_the_days_of_its_book(scene):
+    period = june(scene)
+    assert str(period) == "2025-06-01 – 2025-06-30 (open)"
+
+    period.book.time_zone = "America/New_York"
+    assert str(period) == "2025-05-31 – 2025-06-30 (open)"
+
+
 def test_late_facts_are_booked_in_the_next_period(scene):
     closing.close(period=june(scene), at=AFTER)
     late = scene.use(1)

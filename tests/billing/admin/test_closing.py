@@ -76,7 +76,10 @@ def test_reports_are_pages_and_files(january, name):
 
 
 def test_revenue_shows_products_by_month(january):
-    assert "sum USD 50" in Browser().read("billing_revenue")
+    page = Browser().read("billing_revenue")
+
+    assert "sum USD 50.00" in page
+    assert "All USD 50.00" in page  # below the products
 
 
 def test_a_book_without_periods_has_empty_reports(book):

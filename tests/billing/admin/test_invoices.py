@@ -48,6 +48,7 @@ def test_a_draft_is_approved_issued_and_voided_by_buttons(scene, browser):
     browser.do("billing_invoice_approve", draft.pk)
     browser.do("billing_invoice_issue", draft.pk)
     assert browser.offers("void", "billing_invoice_change", draft.pk)
+    assert f"Open {draft.due:.2f} USD" in browser.read("billing_invoice_change", draft.pk)
     assert not browser.offers("discard", "billing_invoice_change", draft.pk)
     browser.do("billing_invoice_void", draft.pk, values={"reason": "wrong"})
 
