@@ -8,7 +8,7 @@ between two cuts lies the usage that a line is for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,10 +19,9 @@ import msgspec
 from django.db import connection
 
 from billing.charging.agreement import TICK
-from billing.invoicing import overdrafts, statements
-from billing.invoicing.facts import NOTHING_BILLED, Billed, LineSource, Sums
-from billing.invoicing.lines import RUNNING
-from billing.invoicing.materials import USAGE, Earlier, Source
+from billing.invoicing import earlier, overdrafts, statements
+from billing.invoicing.facts import Billed, LineSource, Sums
+from billing.invoicing.materials import USAGE, Source
 from billing.metering import snapshot
 from billing.metering.naming import product_of
 from billing.models import Meter, PlanVersion
@@ -100,7 +99,7 @@ def read(
     reading = _Reading(book, used, charged, until)
     sources.found = [*map(reading.usage, used), *map(reading.charge, charged)]
     sources.cut = used[0].cut if used else charged[0].cut if charged else ""
-    _add_earlier(sources.found)
+    earlier.add_to(sources.found)
     overdrafts.cover(sources.found, book_id=book.pk)
     return sources
 
@@ -361,57 +360,3 @@ def _rated(written: str | None, unit_price: Decimal, meter: _MeterFacts, kept: i
 
 def _named(name: str, match: Mapping[str, str]) -> str:
     return f"{name} ({', '.join(match[key] for key in sorted(match))})" if match else name
-
-
-def _add_earlier(sources: Iterable[Source]) -> None:
-    """Read the lines that billed sources before, the last first; one statement, if there are."""
-    before = {one.billable_id: one for one in sources if one.before != NOTHING_BILLED}
-    if not before:
-        return
-    for number, earlier in earlier_lines(before):
-        before[number].earlier.append(earlier)
-
-
-def earlier_lines(billable_ids: Iterable[int]) -> Iterator[tuple[int, Earlier]]:
-    """Return the lines of issued documents about these sources, the last first."""
-    with connection.cursor() as cursor:
-        cursor.execute(statements.EARLIER, [arrays.whole(billable_ids)])
-        rows = cursor.fetchall()
-    for row in rows:
-        billable_id, line_id, invoice_id, kind, number, payer_id, group_key, series_key = row[:8]
-        due, credited, discount, left, details, sources = row[8:14]
-        code, category, place, percentage, is_inclusive = row[14:]
-        said = _decode(details)
-        yield (
-            billable_id,
-            Earlier(
-                line_id=line_id,
-                invoice_id=invoice_id,
-                kind=kind,
-                number=number,
-                payer_id=payer_id,
-                group_key=group_key,
-                series_key=series_key,
-                due=due,
-                creditable=max(ZERO, subtract(due, credited)),
-                discount=discount,
-                left=left,
-                is_running=bool(said.get(RUNNING)),
-                details=said,
-                sources=[_line_source(one) for one in _decode(sources)],
-                tax_code=code,
-                category=category,
-                jurisdiction=place,
-                percentage=percentage,
-                is_inclusive=is_inclusive,
-            ),
-        )
-
-
-def _line_source(written: Mapping[str, Any]) -> LineSource:
-    return LineSource(
-        account_id=int(written["account_id"]),
-        grant_id=written["grant_id"],
-        funding=written["funding"],
-        amount=Decimal(written["amount"]),
-    )
