@@ -1,5 +1,5 @@
-"""The admin of the outside world: webhooks, and what was sent to them."""
+"""The admin of the outside world: webhooks, what was sent to them, and VIES."""
 
-from integrations.admin import deliveries, endpoints
+from integrations.admin import deliveries, endpoints, tax_ids
 
-__all__ = ["deliveries", "endpoints"]
+__all__ = ["deliveries", "endpoints", "tax_ids"]

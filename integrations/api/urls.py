@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from integrations.api import webhooks
+from integrations.api import tax_ids, webhooks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("gateway/", include("integrations.gateway.urls")),
     path("sources/", include("integrations.sources.urls")),
+    path("tax-ids/<str:tax_id>/verify", tax_ids.TaxIdVerification.as_view()),
     path("webhooks", webhooks.Endpoints.as_view()),
     path("webhooks/event-types", webhooks.EventTypes.as_view()),
     path("webhooks/<str:webhook>", webhooks.OneEndpoint.as_view()),

@@ -9,27 +9,40 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from billing.models import Supplier, TaxEvidence, TaxId
 from billing.taxation import evidence
+from integrations.webhooks import addresses, calling
+from ledger.errors import ConflictError, DomainError
 
 _KIND: Final = "eu_vat"
 _SECONDS: Final = 15
 _MOST: Final = 64 * 1024  # bytes of an answer
 _AGAIN_AFTER: Final = timedelta(days=90)
 _RETRY_AFTER: Final = timedelta(hours=1)
+_AT_MOST_EVERY: Final = timedelta(minutes=1)  # whoever asks
 _AT_ONCE: Final = 50
 _KEPT: Final = ("valid", "name", "address", "requestDate", "requestIdentifier", "errorWrappers")
 _WRONG: Final = "INVALID_INPUT"
+
+
+class ViesOffError(ConflictError):
+    """The operator lets no tax ids leave: METERBOOK_VIES is not set."""
+
+    code = "vies_off"
+
+
+class NotAskedError(ConflictError):
+    """VIES knows only European VAT numbers, and is asked only about those that hold."""
+
+    code = "tax_id_not_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,34 @@ def verify(*, tax_id: TaxId, at: datetime, cause: str) -> Answer:
         at=at,
     )
     return answer
+
+
+def verify_now(*, tax_id: TaxId, at: datetime, cause: str) -> TaxId:
+    """
+    Ask about a number because somebody wants to know; outside of any transaction.
+
+    Who was asked within a minute is not asked again: what it said stands.
+
+    Raises:
+        ViesOffError: the operator lets no numbers leave.
+        NotAskedError: VIES knows nothing of such numbers, or this one has ended.
+    """
+    if not settings.METERBOOK_VIES:
+        raise ViesOffError(tax_id=tax_id.number, remedy="let the operator set METERBOOK_VIES")
+    if not is_askable(tax_id):
+        raise NotAskedError(tax_id=tax_id.number, type=tax_id.type)
+    just_asked = tax_id.evidence.filter(
+        kind=TaxEvidence.Kind.VIES, recorded_at__gt=at - _AT_MOST_EVERY
+    )
+    if not just_asked.exists():
+        verify(tax_id=tax_id, at=at, cause=cause)
+        tax_id.refresh_from_db()
+    return tax_id
+
+
+def is_askable(tax_id: TaxId) -> bool:
+    """Say whether VIES may know a number."""
+    return tax_id.type == _KIND and tax_id.ended_at is None and tax_id.is_well_formed
 
 
 def verify_due(*, clock: Callable[[], datetime], cause: str) -> int:
@@ -85,6 +126,8 @@ def ask(number: str, *, requester: str = "") -> Answer:
         sent |= {"requesterMemberStateCode": requester[:2], "requesterNumber": requester[2:]}
     try:
         said = _exchange(json.dumps(sent).encode())
+    except DomainError as error:
+        return Answer(TaxId.Status.UNAVAILABLE, "", {"error": str(error)})
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(TaxId.Status.UNAVAILABLE, "", {"error": f"{type(error).__name__}: {error}"})
     kept: dict[str, Any] = {name: said[name] for name in _KEPT if name in said}
@@ -103,21 +146,11 @@ def _status(said: dict[str, Any]) -> str:
 
 
 def _exchange(body: bytes) -> dict[str, Any]:
-    parts = urlsplit(settings.METERBOOK_VIES_URL)
-    host = parts.hostname or ""
-    connection = (
-        http.client.HTTPSConnection(
-            host, parts.port, timeout=_SECONDS, context=ssl.create_default_context()
-        )
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(host, parts.port, timeout=_SECONDS)
-    )
-    try:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        connection.request("POST", parts.path, body=body, headers=headers)
-        said = json.loads(connection.getresponse().read(_MOST))
-    finally:
-        connection.close()
+    """Ask as webhooks are sent: by https, to a public address unless the operator names others."""
+    url = addresses.check("METERBOOK_VIES_URL", settings.METERBOOK_VIES_URL)
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    _, content, _ = calling.exchange(url, body=body, headers=headers, seconds=_SECONDS, most=_MOST)
+    said = json.loads(content)
     return said if isinstance(said, dict) else {}
 
 

@@ -49,7 +49,8 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -
     began = time.monotonic()
     status, error, retry_after = None, "", None
     try:
-        status, text, retry_after = _exchange(url, body, headers, seconds)
+        status, content, retry_after = exchange(url, body=body, headers=headers, seconds=seconds)
+        text = _plain(content.decode(errors="replace"))
         if status not in _OK:
             error = f"HTTP {status}: {text}" if text else f"HTTP {status}"
     except DomainError as problem:
@@ -62,9 +63,16 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -
     return Outcome(status=status, error=error, milliseconds=took, retry_after=retry_after)
 
 
-def _exchange(
-    url: str, body: bytes, headers: Mapping[str, str], seconds: float
-) -> tuple[int, str, timedelta | None]:
+def exchange(
+    url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, most: int = _READ
+) -> tuple[int, bytes, timedelta | None]:
+    """
+    Call an address of the outside; return the status, the body's first bytes, and when to retry.
+
+    Raises:
+        HostUnknownError, AddressRefusedError: it may not be called.
+        OSError, HTTPException: it cannot be called, or not in that time.
+    """
     parts, host, port = addresses.target(url)
     found = addresses.resolve(host, port, is_plain=parts.scheme == "http")
     deadline = time.monotonic() + seconds
@@ -74,8 +82,8 @@ def _exchange(
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", path, body=body, headers={**headers, "Host": parts.netloc})
         response = connection.getresponse()
-        text = response.read(_READ).decode(errors="replace")
-        return response.status, _plain(text), _retry_after(response.getheader("Retry-After"))
+        content = response.read(most)
+        return response.status, content, _retry_after(response.getheader("Retry-After"))
 
 
 def _connected(

@@ -229,6 +229,28 @@ _ALL: Final = (
         },
     ),
     EventType(
+        name="tax_id.verified",
+        title="Tax id checked",
+        when="An authority has said whether a customer's tax id is valid: for the first time, or"
+        " otherwise than before. Drafts are taxed by it from then on.",
+        fields={
+            "tax_id": TEXT,
+            "tax_id_id": ID,
+            "tax_id_type": TEXT,
+            "status": {"enum": ["valid", "invalid"]},
+            "before": TEXT,
+            "request_identifier": TEXT,
+        },
+        example={
+            "tax_id": "FR40303265045",
+            "tax_id_id": "7",
+            "tax_id_type": "eu_vat",
+            "status": "valid",
+            "before": "unverified",
+            "request_identifier": "WAPIAAAAZ1B2c3D4",
+        },
+    ),
+    EventType(
         name="webhook.endpoint.disabled",
         title="Webhook endpoint disabled",
         when="An endpoint is called no more: it failed for days, or said that it is gone. Other"

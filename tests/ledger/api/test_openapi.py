@@ -105,6 +105,8 @@ def test_every_write_takes_an_idempotency_key_but_a_few(document):
     # Sources send what has names of its own; gateways only ask.
     writing |= {f"take-{what}" for what in ("kong-log", "litellm-log", "otlp-traces")}
     writing |= {"take-openmeter-events"}
+    # An authority is asked outside of any transaction, once a minute whoever asks.
+    writing |= {"verify-tax-id"}
     asking = {"ask-as-opa", "ask-as-opa-by-path", "query-entitlement-access"}
     asking |= {"preview-price", "simulate-usage", "query-feature-cost"}
     asking |= {"preview-tax-decision", "preview-payment-matches"}
