@@ -183,6 +183,21 @@ class InvoiceOut(serializers.Serializer[Any]):
         "closed_reason": "",
     }
 
+    def to_representation(self, instance: Invoice) -> dict[str, Any]:
+        """Return a document; to its customer, without how the house came to it."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        return shown | _KEPT_INSIDE if self.context.get("is_for_customer") else shown
+
+
+_KEPT_INSIDE: Final[dict[str, Any]] = {
+    "problems": [],
+    "is_blocked": False,
+    "failure": "",
+    "attempts": 0,
+    "approved_by": "",
+    "closed_reason": "",
+}
+
 
 class InvoiceDetailOut(InvoiceOut):
     """A document with its taxes, and what may be done with it now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from ledger.api import lookups, pages
 from ledger.api.fields import PageQuery, listing
 from ledger.api.idempotency import once
 from ledger.api.permissions import check_person
-from ledger.api.resource import Resource
+from ledger.api.resource import AnySerializer, Resource
 from ledger.api.schema import operation
 from wallets.api.serializers_approvals import CreditApprovalOut
 from wallets.api.views_approvals import asked_first
@@ -50,12 +50,17 @@ class InvoiceResource(Resource):
     whole_book = frozenset({"POST"})
 
     @property
+    def is_for_customer(self) -> bool:
+        """Say whether a customer asks, by a key of its own."""
+        return self.caller.customer_id is not None
+
+    @property
     def rows(self) -> QuerySet[Invoice]:
         """Return the documents that the caller may see."""
         rows = Invoice.objects.filter(book=self.caller.book).select_related(
             "payer__clock", "asset", "book", "profile"
         )
-        if self.caller.customer_id is not None:
+        if self.is_for_customer:
             rows = rows.exclude(number="")
         return lookups.within(self.caller, rows, "payer")
 
@@ -73,9 +78,23 @@ class InvoiceResource(Resource):
         """Return the answer with a document as it is now."""
         found = self.rows.prefetch_related("taxes").get(pk=invoice.pk)
         offered = lifecycle.available(invoice=found, at=self.time_of(found))
-        if self.caller.customer_id is not None:
+        if self.is_for_customer:
             offered = []
         return self.answer(s.InvoiceDetailOut, found, offered=offered)
+
+    def answer(
+        self, kind: AnySerializer, value: object, *, status: int = 200, **context: object
+    ) -> Response:
+        """Return the answer for one thing, as its reader may see it."""
+        told = context | {"is_for_customer": self.is_for_customer}
+        return super().answer(kind, value, status=status, **told)
+
+    def page(
+        self, kind: AnySerializer, rows: Sequence[Any], following: str | None, **context: object
+    ) -> Response:
+        """Return the answer for a page of things, as its reader may see them."""
+        told = context | {"is_for_customer": self.is_for_customer}
+        return super().page(kind, rows, following, **told)
 
     def act(self, named: str, do: Callable[..., Invoice], **terms: Any) -> Response:
         """Take an action for a document, and return the answer with it."""

@@ -119,7 +119,9 @@ def test_a_bound_key_sees_what_it_was_sent_and_changes_nothing(scene):
     bound = Api(scene.book, customer=scene.customer)
 
     assert [row["id"] for row in bound.get("invoices").json()["data"]] == [str(mine.pk)]
-    assert bound.get(f"invoices/{mine.pk}").json()["actions"] == []
+    shown = bound.get(f"invoices/{mine.pk}").json()
+    assert (shown["actions"], shown["approved_by"], shown["problems"]) == ([], "", [])
+    assert Api(scene.book).get(f"invoices/{mine.pk}").json()["approved_by"]
     assert bound.get(f"invoices/{mine.pk}/lines").status_code == 200
     for hidden in (draft, other):
         assert code(bound.get(f"invoices/{hidden.pk}")) == (404, "not_found")
