@@ -7,22 +7,79 @@ The setting ``APPROVAL_OPERATIONS`` names these; ``wallets.approvals`` keeps wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.dateparse import parse_date
 
-from billing import payments
+from billing import closing, payments
+from billing.closing import standing
 from billing.invoicing import credit_notes, lifecycle
 from billing.invoicing.credit_notes import Amount, Full, Lines, What
 from billing.models import Invoice, Unapplied
 from ledger.errors import InvalidInputError, NotFoundError
-from ledger.models import Book
+from ledger.models import Book, Period
 from ledger.money import total
+from wallets import approvals
+from wallets.approvals.deciding import Caller
 from wallets.approvals.reading import Act, Arguments, Order, amount_of, number, wallet_of
+from wallets.models import Approval
 
 _WHATS: Final = ("full", "lines", "amount")
+
+
+def ask_to_issue(
+    *, invoice: Invoice, by: Caller, name: str, at: datetime, issue_date: date | None = None
+) -> Approval | None:
+    """
+    Ask for a second person if a draft is large and nobody else has approved it; None: go on.
+
+    ``name`` is what documents call ``by``. What cannot be issued at all is not asked about.
+    """
+    if not lifecycle.needs_another(invoice=invoice, by=name, at=at):
+        return None
+    return approvals.ask(
+        book=invoice.book,
+        operation="invoice.issue",
+        arguments=approvals.written(
+            {"invoice": invoice, "issue_date": issue_date.isoformat() if issue_date else None}
+        ),
+        key=f"issue:{invoice.pk}",
+        reason=f"Issue of {invoice}",
+        by=by,
+        at=at,
+    )
+
+
+def ask_to_reopen(*, period: Period, by: Caller, reason: str, at: datetime) -> Approval | None:
+    """Ask for a second person if much was booked in a period; None: go on."""
+    if period.state == Period.State.OPEN:
+        return None
+    return approvals.ask(
+        book=period.book,
+        operation="period.reopen",
+        arguments=approvals.written({"period": period}),
+        key=f"reopen:{period.pk}:{period.reopenings.count()}",
+        reason=reason,
+        by=by,
+        at=at,
+    )
+
+
+def reopen_of(book: Book, arguments: Arguments, at: datetime) -> Order:
+    """Read a period that is to be opened again: as large as what was booked in it."""
+    found = Period.objects.select_related("book").filter(book=book)
+    period = found.filter(pk=number(arguments, "period")).first()
+    if period is None:
+        raise NotFoundError(period=arguments["period"])
+    asset, amount = standing.most_booked(period)
+
+    def run(act: Act) -> str:
+        closing.reopen(period=period, by=act.cause, reason=act.reason, at=act.at)
+        return f"period {period.pk}"
+
+    return Order(None, asset, amount, run)
 
 
 def issue_of(book: Book, arguments: Arguments, at: datetime) -> Order:

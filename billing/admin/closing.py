@@ -11,7 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import now
 
-from billing import closing
+from billing import approving, closing
 from billing.closing import standing
 from billing.closing.checklist import CHECKS
 from billing.models import ClosingCheck
@@ -22,6 +22,7 @@ from ledger.admin.fields import ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table
 from ledger.models import Period
+from wallets.admin import changes
 
 _TONES: Final = {"ok": "good", "listed": "", "blocks": "bad", "waived": "warn"}
 
@@ -68,6 +69,10 @@ def _waive(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
 
 
 def _reopen(request: HttpRequest, row: Period, given: dict[str, Any]) -> Done:
+    by: Any = request.user  # signed in: the admin lets nobody else here
+    approval = approving.ask_to_reopen(period=row, by=by, reason=given["reason"], at=now())
+    if approval is not None:
+        return changes.waits(request, approval)
     closing.reopen(period=row, by=cause_of(request), reason=given["reason"], at=now())
     row.refresh_from_db()
     return Done(message=f"{period_name(row)}.", row=row)
@@ -109,7 +114,7 @@ REOPEN: Final = Operation(
     name="reopen",
     label="Reopen",
     explanation="Lets it take postings again; only the last closed period can be reopened. Your "
-    "name and reason stay.",
+    "name and reason stay. If much was booked in it, a second person must approve it.",
     permission="billing.reopen_period",
     form=ReopeningForm,
     run=_reopen,

@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from billing.invoicing import edits
+from billing.invoicing import edits, on_demand
 from billing.models import Invoice, InvoiceEdit, InvoiceLine, TaxCode
 from ledger import clocks
 from ledger.admin.base import cause_of
@@ -198,7 +198,7 @@ def _withdraw(request: HttpRequest, row: Invoice, given: dict[str, Any]) -> Done
 
 def _refresh(request: HttpRequest, row: Invoice, given: dict[str, Any]) -> Done:
     at = clocks.now_of(row.payer, now())
-    drafted = edits.refresh(invoice=row, at=at, by=cause_of(request))
+    drafted = on_demand.again(invoice=row, at=at, by=cause_of(request))
     has_changed = row.pk in [*drafted.changed, *drafted.discarded]
     return Done(message="Drafted again." if has_changed else "Nothing has changed.", row=row)
 
@@ -226,7 +226,8 @@ OPERATIONS: Final = (
     _operation(
         "refresh",
         "Draft again",
-        "From what its sources have come to by now. What people changed about it stays.",
+        "From what its sources have come to by now, once fees and minimums that are due are"
+        " charged. What people changed about it stays.",
         _refresh,
     ),
     _operation(

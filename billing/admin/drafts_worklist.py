@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from django import forms
@@ -20,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from billing.admin.draft_panels import tones
+from billing.admin.invoice_life import asked_for
 from billing.invoicing import bulk_actions, pending
 from billing.models import Invoice
 from ledger import clocks
@@ -189,8 +191,9 @@ def _act(request: HttpRequest) -> HttpResponse:
     refused: dict[int, str] = {}
     for at, mine in _by_time(rows).items():
         refused |= bulk_actions.act(
-            action=name, invoices=mine, by=cause_of(request), at=at, reason="from the work list"
-        )
+            action=name, invoices=mine, by=cause_of(request), at=at, reason="from the work list",
+            asks=partial(asked_for, request, at=at),
+        )  # fmt: skip
     if done := len(rows) - len(refused):
         messages.success(request, f"{done:,} {_DONE[name]}.")
     for number_, why in list(refused.items())[:5]:

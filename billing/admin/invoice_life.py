@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from django import forms
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import now
 
+from billing import approving
 from billing.invoicing import bulk_actions, lifecycle, states
 from billing.models import Invoice
 from ledger import clocks
@@ -21,7 +23,8 @@ from ledger.admin.display import NOTHING, amount, badge, figures, instant
 from ledger.admin.fields import ReasonField
 from ledger.admin.operations import Done, NoQuestions, Operation, OperationForm
 from ledger.admin.tables import Table, number
-from wallets import approvals
+from wallets.admin import changes
+from wallets.models import Approval
 
 TONES: Final = {
     "draft": "",
@@ -86,7 +89,7 @@ def _operation(action: states.Action) -> Operation:
     """Return the button of an action, which says where it leads."""
 
     def run(request: HttpRequest, row: Invoice, given: dict[str, Any]) -> Done:
-        if action.name == "issue" and (waits := _asked(request, row)):
+        if action.name == "issue" and (waits := _asked(request, row, given)):
             return waits
         done = _DO[action.name](invoice=row, by=cause_of(request), at=time_of(row), **given)
         return Done(message=f"{done} is {done.get_state_display().lower()}.", row=done)
@@ -107,24 +110,20 @@ def _operation(action: states.Action) -> Operation:
     )
 
 
-def _asked(request: HttpRequest, row: Invoice) -> Done | None:
+def _asked(request: HttpRequest, row: Invoice, given: Mapping[str, Any]) -> Done | None:
     """Ask for a second person if a draft is so large, and nobody else has approved it."""
-    if not lifecycle.needs_another(invoice=row, by=cause_of(request)):
-        return None
+    approval = asked_for(request, row, time_of(row), given.get("issue_date"))
+    return None if approval is None else changes.waits(request, approval)
+
+
+def asked_for(
+    request: HttpRequest, row: Invoice, at: datetime, issue_date: date | None = None
+) -> Approval | None:
+    """Ask for a second person if whoever asks may not issue a draft alone."""
     by: Any = request.user  # signed in: the admin lets nobody else here
-    waiting = approvals.ask(
-        book=row.book,
-        operation="invoice.issue",
-        arguments={"invoice": str(row.pk)},
-        key=f"issue:{row.pk}",
-        reason=f"Issue of {row}",
-        by=by,
-        at=time_of(row),
+    return approving.ask_to_issue(
+        invoice=row, by=by, name=cause_of(request), at=at, issue_date=issue_date
     )
-    if waiting is None:
-        return None
-    said = "This is so much that a second person must approve it; it waits until then."
-    return Done(message=said, row=row, level=messages.WARNING)
 
 
 def _results(results: tuple[str, ...]) -> str:
@@ -164,9 +163,11 @@ class BulkActions(Listing):
             by_time.setdefault(clock.now_at if clock else None, []).append(one)
         refused: dict[int, str] = {}
         for at, mine in by_time.items():
+            time = at or now()
             refused |= bulk_actions.act(
-                action=action, invoices=mine, by=cause_of(request), at=at or now()
-            )
+                action=action, invoices=mine, by=cause_of(request), at=time,
+                asks=partial(asked_for, request, at=time),
+            )  # fmt: skip
         if done := len(chosen) - len(refused):
             messages.success(request, f"{action.title()}d: {done:,}.")
         for why, count in Counter(refused.values()).most_common(5):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from billing.closing import checklist
 from billing.models import Closing, ClosingCheck, Reopening
-from ledger.models import Period
+from ledger import totals
+from ledger.models import Account, Asset, Period
+from ledger.money import ZERO, add
+from wallets import approvals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,21 @@ def of(period: Period) -> Standing:
         checks=[_shown(one, answered.get(one.key)) for one in checklist.latest(period)],
         reopenings=list(Reopening.objects.filter(period=period)),
     )
+
+
+def most_booked(period: Period) -> tuple[Asset, Decimal]:
+    """Return how much was moved in a period, in the asset that most likely needs a second look."""
+    moved = totals.of_each_period(period.book_id, since=period.starts_at, until=period.ends_at)
+    accounts = Account.objects.select_related("asset").in_bulk([one.account_id for _, one in moved])
+    sums: dict[Asset, Decimal] = {}
+    for _, one in moved:
+        asset = accounts[one.account_id].asset
+        sums[asset] = add(sums.get(asset, ZERO), one.debits)
+    known = [(approvals.is_needed(asset=a, amount=n), n, a.pk, a) for a, n in sums.items()]
+    if not known:
+        return Asset(), ZERO
+    _, amount, _, asset = max(known)
+    return asset, amount
 
 
 def _shown(check: ClosingCheck, answer: ClosingCheck | None) -> ClosingCheck:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection
 
 from billing.invoicing import issuing, lifecycle
 from billing.invoicing.halving import halved
 from ledger import arrays
+from ledger.money import text
 
 MOST_ATTEMPTS: Final = 15  # by itself; then a person has to look
 
@@ -61,8 +65,14 @@ def issue_all(
 
 def _numbers(query: str, parameters: dict[str, Any]) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(query, parameters | {"attempts": MOST_ATTEMPTS})
+        cursor.execute(query, parameters | {"attempts": MOST_ATTEMPTS, "alone": _alone()})
         return [row[0] for row in cursor.fetchall()]
+
+
+def _alone() -> str:
+    """Return how much may be issued without a second person, by currency."""
+    bounds: Mapping[str, Decimal] = settings.METERBOOK_APPROVAL_ABOVE
+    return json.dumps({code: text(bound) for code, bound in bounds.items()})
 
 
 _WHOSE: Final = """
@@ -71,9 +81,12 @@ _WHOSE: Final = """
 """
 _READY: Final = f"""
     SELECT i.id FROM billing_invoice i JOIN ledger_customer c ON c.id = i.payer_id
+    JOIN ledger_asset a ON a.id = i.asset_id
     WHERE {_WHOSE} AND i.state IN ('draft', 'approved') AND i.issue_after <= %(at)s
       AND NOT i.is_blocked AND i.attempts < %(attempts)s
       AND NOT i.problems @> '[{{"code": "stale"}}]'
+      AND coalesce(abs(i.due) <= coalesce(
+          %(alone)s::jsonb ->> a.code, %(alone)s::jsonb ->> '')::numeric, true)
     ORDER BY i.id LIMIT %(most)s
 """  # noqa: S608 - fixed fragments
 _LATE: Final = f"""

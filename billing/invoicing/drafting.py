@@ -279,7 +279,7 @@ def _compared(
             header,
             digest=digest,
             run_id=run.pk if run is not None else None,
-            issue_after=desk.at + profile.auto_delay if profile.approval == "auto" else None,
+            issue_after=_by_itself(draft, profile, desk.at),
         )
         if known is None:
             named = writing.named(row, draft, book_id=desk.book.pk, at=desk.at)
@@ -287,6 +287,13 @@ def _compared(
         else:
             changed[known.id] = _Written(row, draft, lines)
     return new, changed
+
+
+def _by_itself(draft: Draft, profile: Profile, at: datetime) -> datetime | None:
+    """Return when a draft is issued if nobody does anything; None: not before a person does."""
+    if profile.approval != "auto" or validating.waits_for_people(draft):
+        return None
+    return at + profile.auto_delay
 
 
 def _discard(desk: Desk, at: datetime) -> list[int]:

@@ -71,7 +71,7 @@ def edit(
         Customer.objects.select_for_update(no_key=True).get(pk=invoice.payer_id)
         if known := InvoiceEdit.objects.filter(book=invoice.book_id, key=key).first():
             return _same(known, made)
-        _check_state(invoice)
+        check_state(invoice)
         _check_target(made)
         made.save(force_insert=True)
         refresh(invoice=invoice, at=at, by=by)
@@ -85,7 +85,7 @@ def refresh(*, invoice: Invoice, at: datetime, by: str = drafting.CAUSE) -> draf
     Raises:
         InvoiceStateError: it is no draft, or one made by hand.
     """
-    _check_state(invoice)
+    check_state(invoice)
     return drafting.draft(
         book=invoice.book,
         payers=[invoice.payer_id],
@@ -95,7 +95,13 @@ def refresh(*, invoice: Invoice, at: datetime, by: str = drafting.CAUSE) -> draf
     )
 
 
-def _check_state(invoice: Invoice) -> None:
+def check_state(invoice: Invoice) -> None:
+    """
+    Hold a document to being a draft that is composed.
+
+    Raises:
+        InvoiceStateError: it is no draft, or one made by hand.
+    """
     state = Invoice.objects.values_list("state", flat=True).get(pk=invoice.pk)
     if state != Invoice.State.DRAFT or invoice.key:
         remedy = "unapprove it first" if state == Invoice.State.APPROVED else "edit the next draft"

@@ -135,9 +135,11 @@ def issue(*, invoice: Invoice, by: str, at: datetime, **terms: Any) -> Invoice:
     return invoice
 
 
-def needs_another(*, invoice: Invoice, by: str) -> bool:
-    """Say whether somebody may not issue a draft: it is large, and nobody else approved it."""
-    if invoice.number or not approvals.is_needed(asset=invoice.asset, amount=invoice.due):
+def needs_another(*, invoice: Invoice, by: str, at: datetime) -> bool:
+    """Say whether a draft could be issued, but not by somebody alone: nobody else approved it."""
+    if states.why_not("issue", facts_of(invoice, at)):
+        return False
+    if not approvals.is_needed(asset=invoice.asset, amount=invoice.due):
         return False
     return invoice.state != State.APPROVED or invoice.approved_by == by
 

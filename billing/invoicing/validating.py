@@ -16,8 +16,10 @@ from billing.invoicing.materials import Currency, Profile
 from billing.invoicing.pending import Standing
 from ledger import arrays
 from ledger.money import ZERO, multiply, text
+from wallets import approvals
 
 _UNUSUAL: Final = Decimal(3)
+SECOND_PERSON: Final = "second_person_needed"
 
 
 def check(
@@ -34,9 +36,15 @@ def check(
     for draft in found:
         profile = profiles.get(draft.payer_id)
         draft.problems += _problems(draft, currencies, waiting)
+        draft.problems += _of_amount(draft, profile or Profile(), currencies)
         if profile is not None and draft.kind == INVOICE:
             draft.problems += _of_size(draft, profile, standing, until)
         draft.problems.sort(key=lambda one: (not one.is_critical, one.code, one.path))
+
+
+def waits_for_people(draft: Draft) -> bool:
+    """Say whether a draft is so large that it is not issued by itself."""
+    return any(problem.code == SECOND_PERSON for problem in draft.problems)
 
 
 def check_party(draft: Draft, party: Mapping[str, Any]) -> None:
@@ -67,7 +75,8 @@ def _problems(
         yield Problem(
             code="due_work_outstanding",
             component="document",
-            remedy="fees or minimums that are due are not charged yet: draft again once they are",
+            remedy="fees or minimums that are due are not charged yet: draft it again, which"
+            " charges them first, or wait for the schedule, which does both by itself",
             is_critical=True,
         )
     if not draft.lines:
@@ -86,6 +95,22 @@ def _problems(
                 remedy=f"the price does not come to the amount, by {difference}: have it looked at",
                 is_critical=True,
             )
+
+
+def _of_amount(
+    draft: Draft, profile: Profile, currencies: Mapping[int, Currency]
+) -> Iterable[Problem]:
+    currency = currencies.get(draft.asset_id)
+    most = approvals.most_alone(currency.code) if currency is not None else None
+    if currency is None or most is None or draft.totals.due.copy_abs() <= most:
+        return
+    if profile.approval == "auto":
+        yield Problem(
+            code=SECOND_PERSON,
+            component="document",
+            remedy=f"it comes to more than {text(most)} {currency.code}, so it is not issued by"
+            " itself: have one person approve it, and another issue it",
+        )
 
 
 def _of_size(

@@ -66,6 +66,7 @@ APPROVAL_OPERATIONS: dict[str, str] = {
     "credit_note.issue": "billing.approving.credit_of",
     "write_off": "billing.approving.write_off_of",
     "payment.refund": "billing.approving.refund_of",
+    "period.reopen": "billing.approving.reopen_of",
 }
 
 # Who reads again what was refused in the shape of a source, when its dead letter is replayed.

@@ -73,10 +73,15 @@ def submit(
     if submitted.approval is None:
         made = rows_of(submitted.outcome) if goes_on else []
         return Done(message=done, row=made[0] if made else None)
+    return waits(request, submitted.approval)
+
+
+def waits(request: HttpRequest, approval: Approval) -> Done:
+    """Say that something was asked for which somebody else has to approve."""
     may_see = request.user.has_perm("wallets.view_approval")
     return Done(
         message="This is so much that a second person must approve it; it waits until then.",
-        row=submitted.approval if may_see else None,
+        row=approval if may_see else None,
         level=messages.WARNING,
     )
 

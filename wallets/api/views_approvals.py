@@ -47,7 +47,7 @@ def asked_first(
         arguments=approvals.written(arguments),
         key=key,
         reason=reason,
-        by=_by(view),
+        by=caller_of(view),
         at=at,
     )
     return None if approval is None else view.answer(s.CreditApprovalOut, approval, status=202)
@@ -139,12 +139,13 @@ def _rows(view: Resource) -> QuerySet[Approval]:
 
 def _decider(view: Resource) -> User | str:
     """Return who decides; a person needs the right that the admin asks for, too."""
-    by = _by(view)
+    by = caller_of(view)
     if isinstance(by, User) and not by.has_perm(_DECIDE):
         raise PermissionDenied(f"This needs the permission {_DECIDE}.", code="permission_missing")
     return by
 
 
-def _by(view: Resource) -> User | str:
+def caller_of(view: Resource) -> User | str:
+    """Return who asks, or decides: a person, or a key by its name as a caller."""
     user = view.request.user
     return user if isinstance(user, User) else view.caller.name

@@ -30,7 +30,7 @@ class Act(NamedTuple):
 class Order(NamedTuple):
     """A change that was read: whose, how much, and how it is done; returns what it did."""
 
-    customer: Customer
+    customer: Customer | None  # none: the book's own
     asset: Asset
     amount: Decimal
     run: Callable[[Act], str]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import closing
+from billing import approving, closing
 from billing.api import serializers_closing as s
 from billing.closing import standing
 from ledger.api.idempotency import once
 from ledger.api.resource import Resource
 from ledger.api.schema import operation
 from ledger.api.views.journal import find_period
+from wallets.api.serializers_approvals import CreditApprovalOut
+from wallets.api.views_approvals import caller_of
 
 _TAG = "Periods"
 
@@ -85,14 +87,20 @@ class PeriodReopening(_Closing):
     @operation(
         "reopen-period",
         summary="Open the period that was closed last again; a trace stays",
+        description="One in which much was booked waits for a second person (202).",
         tag=_TAG,
         path=["period"],
         body=s.ClosingReasonIn,
-        answer=s.ClosingOut,
+        answer={200: s.ClosingOut, 202: CreditApprovalOut},
     )
     @once()
     def post(self, request: Request, period: str) -> Response:
         found, reason = find_period(self, period), self.body(s.ClosingReasonIn)["reason"]
+        approval = approving.ask_to_reopen(
+            period=found, by=caller_of(self), reason=reason, at=self.now
+        )
+        if approval is not None:
+            return self.answer(CreditApprovalOut, approval, status=202)
         closing.reopen(period=found, by=self.caller.name, reason=reason, at=self.now)
         return self.answer(s.ClosingOut, standing.of(find_period(self, period)))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing import approving
 from billing.api import serializers_invoices as s
 from billing.invoicing import bulk_actions, lifecycle, states
 from billing.models import Invoice, InvoiceEvent, InvoiceLine
@@ -22,7 +24,8 @@ from ledger.api.permissions import check_person
 from ledger.api.resource import AnySerializer, Resource
 from ledger.api.schema import operation
 from wallets.api.serializers_approvals import CreditApprovalOut
-from wallets.api.views_approvals import asked_first
+from wallets.api.views_approvals import caller_of
+from wallets.models import Approval
 
 _TAG: Final = "Invoices"
 # What a list may be narrowed by, and by which condition.
@@ -228,18 +231,9 @@ class InvoiceIssue(InvoiceResource):
     @once()
     def post(self, request: Request, invoice: str) -> Response:
         terms, found = self.body(s.IssueIn), self.find(invoice)
-        if lifecycle.needs_another(invoice=found, by=self.caller.name):
-            waits = asked_first(
-                self,
-                "invoice.issue",
-                key=f"issue:{found.pk}",
-                at=self.time_of(found),
-                reason=f"Issue of {found}",
-                invoice=found,
-                **{name: value.isoformat() for name, value in terms.items() if value is not None},
-            )
-            if waits is not None:
-                return waits
+        approval = ask_to_issue(self, found, self.time_of(found), **terms)
+        if approval is not None:
+            return self.answer(CreditApprovalOut, approval, status=202)
         return self.act(invoice, lifecycle.issue, **terms)
 
 
@@ -305,7 +299,8 @@ class InvoiceBulk(InvoiceResource):
     @operation(
         "act-on-invoices",
         summary="Approve, unapprove, issue or discard many drafts",
-        description="Each by itself: the answer says for which it was refused, and why.",
+        description="Each by itself: the answer says for which it was refused, and why. What is so"
+        " large that it needs a second person waits for one.",
         tag=_TAG,
         body=s.BulkIn,
         answer=listing(s.BulkResultOut),
@@ -321,10 +316,22 @@ class InvoiceBulk(InvoiceResource):
         for one in found:
             by_time[clocks.now_of(one.payer, now)].append(one)
         for at, mine in by_time.items():
-            refused |= bulk_actions.act(invoices=mine, by=self.caller.name, at=at, **wanted)
+            asks = partial(ask_to_issue, self, at=at)
+            refused |= bulk_actions.act(
+                invoices=mine, by=self.caller.name, at=at, asks=asks, **wanted
+            )
         rows = self.rows.filter(pk__in=[one.pk for one in found]).order_by("pk")
         results = [_result(one, refused.get(one.pk, "")) for one in rows]
         return self.page(s.BulkResultOut, results, None)
+
+
+def ask_to_issue(
+    view: InvoiceResource, invoice: Invoice, at: datetime, issue_date: date | None = None
+) -> Approval | None:
+    """Ask for a second person if a draft is so large, and nobody else has approved it."""
+    return approving.ask_to_issue(
+        invoice=invoice, by=caller_of(view), name=view.caller.name, at=at, issue_date=issue_date
+    )
 
 
 def _result(invoice: Invoice, error: str) -> dict[str, Any]:

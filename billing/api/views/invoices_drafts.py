@@ -84,6 +84,7 @@ class InvoiceRefresh(InvoiceResource):
     @operation(
         "refresh-invoice",
         summary="Draft a document again, from what its sources have come to by now",
+        description="Fees and minimums that are due are charged first.",
         tag=_TAG,
         path=["invoice"],
         answer=InvoiceDetailOut,
@@ -91,7 +92,7 @@ class InvoiceRefresh(InvoiceResource):
     @once()
     def post(self, request: Request, invoice: str) -> Response:
         found = self.find(invoice)
-        edits.refresh(invoice=found, at=self.time_of(found), by=self.caller.name)
+        on_demand.again(invoice=found, at=self.time_of(found), by=self.caller.name)
         return self.shown(found)
 
 

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from rich.console import Console
 from rich.table import Table
 
-from billing import closing, due
+from billing import approving, closing, due
 from billing.closing import ClosingBlockedError, Finding
 from billing.management.commands.ingest import book_named
 from ledger import folding, sealing
@@ -47,8 +47,7 @@ class Command(BaseCommand):
         console = Console(file=cast("TextIO", self.stdout), soft_wrap=True, highlight=False)
         try:
             if options["reopen"]:
-                closing.reopen(period=period, by=by, reason=options["reopen"], at=now())
-                console.print(f"{options['month']} is open again.")
+                console.print(_reopen(period, by, options))
                 return
             self._close(console, period, by, options)
         except ClosingBlockedError as error:
@@ -78,6 +77,15 @@ class Command(BaseCommand):
             console.print(f"{options['month']} is closed.")
         elif blocking := [one for one in findings if one.blocks and one.key not in answered]:
             raise ClosingBlockedError(period=options["month"], blocking=blocking)
+
+
+def _reopen(period: Period, by: str, options: dict[str, Any]) -> str:
+    """Open a month again, unless it has to wait for a second person."""
+    approval = approving.ask_to_reopen(period=period, by=by, reason=options["reopen"], at=now())
+    if approval is not None:
+        raise CommandError(f"So much was booked in it that somebody else must do {approval}.")
+    closing.reopen(period=period, by=by, reason=options["reopen"], at=now())
+    return f"{options['month']} is open again."
 
 
 def shown(findings: list[Finding]) -> Table:

@@ -1,5 +1,7 @@
 """Documents in the admin: what they say, what may be done, many at once; runs and series."""
 
+from decimal import Decimal
+
 import pytest
 
 from billing.invoicing import running
@@ -14,6 +16,7 @@ from tests.billing.invoicing.documents import (
     used,
 )
 from tests.ledger.admin.browser import Browser
+from wallets.models import Approval
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +85,26 @@ def test_many_are_approved_and_issued_from_the_list(scene, browser):
     shown = browser.read("billing_invoice_changelist")
     assert "Issued: 3." in shown
     assert "Refused 1" in shown
+
+
+def test_what_is_large_waits_for_a_second_person_one_by_one_and_in_bulk(scene, browser, settings):
+    settings.METERBOOK_APPROVAL_ABOVE = {"USD": Decimal(50)}
+    small, large, other = (
+        composed_draft(scene, amount, customer=factories.customer(book=scene.book))
+        for amount in (10, 100, 90)
+    )
+
+    browser.do("billing_invoice_issue", large.pk)
+    chosen = {"_selected_action": [small.pk, large.pk, other.pk], "action": "issue_selected"}
+    browser.do("billing_invoice_changelist", values=chosen)
+
+    issued = Invoice.objects.exclude(number="")
+    assert list(issued) == [small]
+    waiting = list(Approval.objects.order_by("pk"))
+    assert [one.amount for one in waiting] == [100, 90]
+    second = Browser()
+    second.do("wallets_approval_approve", waiting[1].pk)
+    assert set(issued.all()) == {small, other}
 
 
 def test_who_may_only_look_is_offered_nothing(scene):

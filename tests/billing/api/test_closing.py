@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from billing.charging import oneoffs
 from ledger.models import Period
@@ -48,6 +49,22 @@ def test_a_period_is_closed_and_opened_again(api, january):
     opened = api.post(f"{january}/reopen", {"reason": "a mistake"}).json()
     assert (opened["state"], opened["closed_at"]) == ("open", None)
     assert [row["reason"] for row in opened["reopenings"]] == ["a mistake"]
+
+
+def test_a_period_in_which_much_was_booked_is_reopened_by_two(scene, api, january, settings):
+    api.post(f"{january}/close")
+    settings.METERBOOK_APPROVAL_ABOVE = {"": Decimal(99)}
+
+    waits = api.post(f"{january}/reopen", {"reason": "a mistake"})
+
+    assert (waits.status_code, waits.json()["operation"]) == (202, "period.reopen")
+    assert api.post(f"{january}/reopen", {"reason": "a mistake"}).json() == waits.json()
+    with pytest.raises(CommandError, match=r"somebody else|approval"):
+        call_command("close_period", "2025-01", "--book", scene.book.key, "--reopen", "please")
+    done = Api(scene.book).post(f"approvals/{waits.json()['id']}/approve").json()
+    assert (done["state"], api.get(january).json()["state"]) == ("approved", "open")
+    reopened = api.get(f"{january}/closing").json()["reopenings"][0]
+    assert reopened["reason"] == "a mistake"
 
 
 def test_what_blocks_is_said_and_may_be_answered_for(scene, api, january):

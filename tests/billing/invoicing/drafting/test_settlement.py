@@ -7,6 +7,7 @@ import pytest
 
 from billing import collection, contracts
 from billing.charging import oneoffs
+from billing.invoicing import advancing, making, on_demand
 from billing.models import Billable, Invoice
 from tests import factories
 from tests.billing.charging.agreed import on
@@ -15,6 +16,7 @@ from tests.billing.scene import event
 from wallets import overdraft
 
 pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
 
 
 def used(amount, *, settlement="credit_then_invoice", **grants):
@@ -273,6 +275,43 @@ def test_a_document_waits_for_fees_that_are_due():
 
     assert shop.only.is_blocked
     assert shop.only.problems[0]["code"] == "due_work_outstanding"
+
+    on_demand.again(invoice=shop.only, at=on("2024-02-01") + 2 * HOUR, by="user:ann")
+
+    assert not shop.only.is_blocked
+    assert "due_work_outstanding" not in [one["code"] for one in shop.only.problems]
+
+
+def test_what_is_so_much_that_two_must_look_is_not_issued_by_itself(settings):
+    settings.METERBOOK_APPROVAL_ABOVE = {"": Decimal(6)}
+    shop = with_usage()
+    shop.use(7, "2024-01-10")
+    shop.agreed.run("2024-02-01")
+    made = making.make(
+        book=shop.book, payer_ids=[shop.payer.pk], until=on("2024-02-01"),
+        at=on("2024-02-01") + 2 * HOUR, by="schedule",
+    )  # fmt: skip
+    first = shop.only
+
+    assert (made.issued, first.issue_after, first.is_blocked) == (0, None, False)
+    assert "second_person_needed" in [one["code"] for one in first.problems]
+
+    settings.METERBOOK_APPROVAL_ABOVE = {"": Decimal(600)}
+    shop.draft("2024-02-01")
+    assert shop.only.issue_after is not None
+
+
+def test_nor_if_it_became_so_much_after_it_was_drafted(settings):
+    shop = with_usage()
+    shop.draft("2024-02-01")
+    later = {"at": on("2024-02-20"), "by": "schedule", "payer_ids": [shop.payer.pk]}
+
+    settings.METERBOOK_APPROVAL_ABOVE = {shop.only.asset.code: Decimal(6), "": Decimal(600)}
+    advancing.advance(**later)
+    assert shop.only.number == ""
+    settings.METERBOOK_APPROVAL_ABOVE = {"": Decimal(600)}
+    advancing.advance(**later)
+    assert shop.drafts == []
 
 
 def test_what_is_three_times_the_last_is_pointed_out():
