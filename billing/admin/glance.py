@@ -17,13 +17,13 @@ from django.utils.timezone import now
 
 from billing.admin import standings
 from billing.admin.gauges import Level
-from billing.models import Budget, DeadLetter, Entitlement, UnattributedEvent
+from billing.models import Budget, DeadLetter, Entitlement, Invoice, Unapplied, UnattributedEvent
 from ledger.admin import customers, dashboard
 from ledger.admin.dashboard import Figure
 from ledger.admin.display import amount, amounts, badge, link, url
 from ledger.models import Asset, Balance, Customer
 
-_OWED: Final = {"unbilled": "Unbilled", "overdraft": "Overdraft"}
+_OWED: Final = {"unbilled": "Unbilled", "receivable": "Receivable", "overdraft": "Overdraft"}
 _MOST_LIMITS: Final = 5  # of a customer's
 
 
@@ -113,6 +113,33 @@ def _waiting() -> Iterator[Figure]:
     )
 
 
+def _invoices() -> Iterator[Figure]:
+    drafts = dashboard.about(Invoice.objects.filter(state="draft", is_blocked=True))
+    yield Figure(
+        label="Drafts to be solved",
+        value=drafts,
+        tone="good" if drafts == "0" else "bad",
+        url=f"{reverse('admin:billing_invoice_drafts')}?look=problems",
+    )
+    late = dashboard.about(Invoice.objects.filter(state="overdue", open__gt=0))
+    yield Figure(
+        label="Overdue documents",
+        value=late,
+        tone="good" if late == "0" else "warn",
+        url=f"{url(Invoice, 'changelist')}?state__exact=overdue",
+    )
+
+
+def _money() -> Iterator[Figure]:
+    waiting = dashboard.about(Unapplied.objects.filter(amount__gt=F("applied") + F("returned")))
+    yield Figure(
+        label="Payments not given to documents",
+        value=waiting,
+        tone="good" if waiting == "0" else "warn",
+        url=url(Unapplied, "changelist"),
+    )
+
+
 def _address(page: str, parameter: str, customer: Customer) -> str:
     value = customer.pk if parameter.endswith("exact") else f"{customer.book.key}:{customer.key}"
     return f"{reverse(f'admin:billing_{page}')}?{urlencode({parameter: value})}"
@@ -128,4 +155,6 @@ for _label, _page, _parameter in (
 ):
     customers.register_link(_label, partial(_address, _page, _parameter))
 dashboard.register(permission="ledger.view_balance", figures=_debts)
+dashboard.register(permission="billing.view_invoice", figures=_invoices)
+dashboard.register(permission="billing.view_unapplied", figures=_money)
 dashboard.register(permission="billing.view_deadletter", figures=_waiting)

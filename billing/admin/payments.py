@@ -62,7 +62,8 @@ class MatchForm(OperationForm):
                 if share.invoice_id in named
             ]
             offered.insert(place, (f"proposal:{place}", f"{proposal.why}: {', '.join(numbers)}"))
-        offered += [(str(pk), f"{one.number}, {one.open} open") for pk, one in named.items()]
+        for pk, one in named.items():
+            offered.append((str(pk), f"{one.number}, {figures(one.open, one.asset)} open"))
         field.choices = offered
 
 
@@ -90,7 +91,7 @@ def _record(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
         payer=payer, asset=asset, at=time_of(payer), by=cause_of(request), **given
     )
     left = payments.left_of(made.money)
-    said = f"{left} is left of it." if left else "All of it was given to documents."
+    said = f"{figures(left, asset)} is left of it." if left else "All of it was given to documents."
     return Done(message=said, row=made)
 
 
@@ -124,7 +125,8 @@ def _reverse(request: HttpRequest, row: Payment, given: dict[str, Any]) -> Done:
 
 def _dispute(request: HttpRequest, row: Payment, given: dict[str, Any]) -> Done:
     made = payments.open_dispute(payment=row, by=cause_of(request), at=time_of(row.payer), **given)
-    return Done(message=f"{made.amount} is held back until it is decided.", row=made)
+    held = figures(made.amount, row.asset)
+    return Done(message=f"{held} is held back until it is decided.", row=made)
 
 
 def _refund(request: HttpRequest, row: Unapplied, given: dict[str, Any]) -> Done:

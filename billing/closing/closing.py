@@ -115,4 +115,4 @@ def reopen(*, period: Period, by: str, reason: str, at: datetime) -> Reopening:
 
 def _refuse(period: Period, findings: Sequence[Finding]) -> None:
     if blocking := [one for one in findings if one.blocks]:
-        raise ClosingBlockedError(period=f"{period.starts_at:%Y-%m}", blocking=blocking)
+        raise ClosingBlockedError(period=str(period), blocking=blocking)

@@ -15,7 +15,7 @@ from billing.payments.errors import PaymentStateError
 from ledger import inputs
 from ledger.errors import InvalidInputError
 from ledger.models import Customer
-from ledger.money import ZERO, exact
+from ledger.money import ZERO, exact, text
 from wallets.topups.pricing import places_of
 
 Act = DunningAct.Act
@@ -83,7 +83,7 @@ def promise(
         dunning, invoice, payer = _lock(invoice)
         amount = invoice.open if amount is None else exact(amount, places_of(invoice.asset))
         if not ZERO < amount <= invoice.open:
-            remedy = f"at most {invoice.open} is open"
+            remedy = f"at most {text(invoice.open)} is open"
             raise InvalidInputError(field="amount", value=amount, remedy=remedy)
         dunning.promised_until, dunning.promised_amount = until, amount
         dunning.next_at = max(dunning.next_at or until, until)

@@ -362,7 +362,11 @@ def test_what_a_customer_owes_stands_beside_it(scene):
     browser = Browser()
 
     assert "5.00 USD" in browser.read("ledger_customer_changelist")
-    assert "Unbilled in USD 5.00 USD" in browser.read("index")
+    glance = browser.read("index")
+    assert "Unbilled in USD 5.00 USD" in glance
+    assert "Drafts to be solved 0" in glance
+    assert "Overdue documents 0" in glance
+    assert "Payments not given to documents 0" in glance
     page = browser.get("ledger_customer_change", scene.customer.pk).content.decode()
     assert reverse("admin:billing_usage") in page
 
