@@ -4,7 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from billing.invoicing import sources
@@ -77,7 +77,11 @@ def said(shop):
 
 
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
-@given(stories, st.sets(st.integers(0, DAYS - 1), max_size=4), st.booleans())
+@example(
+    [("use", 30), ("late", 20), ("void", 0), ("use", 25), ("amend", 9), ("use", 4)],
+    {0, 1, 2, 3}, True,  # cuts, and progressive
+)  # fmt: skip
+@given(stories, st.sets(st.integers(0, DAYS // 2 - 1), min_size=1), st.booleans())
 def test_in_any_split(story, cuts, is_progressive):
     profile = {"threshold": Decimal("0.01")} if is_progressive else {}
     shop, often = told(story, cuts, **profile)

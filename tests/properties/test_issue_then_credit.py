@@ -1,5 +1,6 @@
 """A document issued and given back, in whatever parts, leaves nothing: no tax, nothing owed."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -72,6 +73,28 @@ rests = st.lists(
     ),
     min_size=1, max_size=6, unique_by=lambda rest: rest.line_id,
 )  # fmt: skip
+
+
+@given(rests, st.lists(st.integers(1, 60), max_size=5))
+def test_amounts_one_after_the_other_stay_within_each_line(found, steps):
+    for percent in [*steps, 100]:
+        whole = total(rest.gross for rest in found)
+        amount = max(Decimal("0.01"), (whole * percent / 100).quantize(Decimal("0.01")))
+        if amount > whole:
+            continue
+        given_ = {one.rest.line_id: one for one in creditable.parts(Amount(amount), found, 2)}
+        for one in given_.values():
+            assert 0 <= one.taxable <= one.rest.net
+            assert 0 <= one.tax <= one.rest.gross - one.rest.net
+        found = [_after(rest, given_.get(rest.line_id)) for rest in found]
+
+    assert all(rest.gross == 0 for rest in found)
+
+
+def _after(rest, given_):
+    if given_ is None:
+        return rest
+    return replace(rest, back=rest.back + given_.taxable, back_tax=rest.back_tax + given_.tax)
 
 
 @given(rests, st.integers(1, 100))
