@@ -80,7 +80,7 @@ def tax_ties_out(*, book_id: int | None) -> Iterator[Disagreement]:
 
 
 def contents_are_as_issued(*, book_id: int | None) -> Iterator[Disagreement]:
-    """Each issued document says what it said then, and its posting carries the digest of that."""
+    """Each issued document says what it said then: its posting and its history know that."""
     for number, problem in _rows(_CONTENTS, book_id):
         yield _found(f"document {number}", problem)
 
@@ -241,7 +241,11 @@ _CONTENTS: Final = f"""
         SELECT i.id, i.number, CASE
             WHEN i.content IS DISTINCT FROM {DIGEST} THEN 'says something else than when issued'
             WHEN i.transaction_id IS NOT NULL AND t.evidence IS DISTINCT FROM i.content
-            THEN 'its posting does not carry its digest' END AS problem
+            THEN 'its posting does not carry its digest'
+            WHEN NOT EXISTS (
+                SELECT FROM billing_invoiceevent e WHERE e.invoice_id = i.id AND e.action = 'issue'
+                  AND e.facts ->> 'number' = i.number)
+            THEN 'was issued by another number' END AS problem
         FROM billing_invoice i LEFT JOIN ledger_transaction t ON t.id = i.transaction_id
         WHERE {_ISSUED}) found
     WHERE problem IS NOT NULL ORDER BY id LIMIT %(most)s

@@ -2,8 +2,8 @@
 What a document says, as one digest: kept with it and, sealed, with its posting.
 
 The database computes it from header, lines and taxes, when a document is issued and again when
-the books are verified. Left out is what is only known at the end (the number) and what moves
-afterwards (what is paid of it).
+the books are verified. Left out is what moves afterwards (what is paid of it), and the number,
+which is only known when all is posted: the document's history holds that, which nobody changes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,17 @@ _TAX: Final = """
     t.jurisdiction, t.category, t.percentage, t.is_inclusive, t.code, t.note, t.base, t.tax
 """
 
-# Of the document ``i``.
-DIGEST: Final = f"""
-    sha256(convert_to(concat_ws(E'\\n', jsonb_build_array({_HEADER})::text,
+
+def digest_by(dates: str) -> str:
+    """Return the digest of the document ``i`` in SQL, dated as the row named ``dates`` says."""
+    said = f"{_HEADER}, {dates}.issue_date, {dates}.due_date, {dates}.tax_date"
+    return f"""
+    sha256(convert_to(concat_ws(E'\\n', jsonb_build_array({said})::text,
         (SELECT string_agg(jsonb_build_array({_LINE})::text, E'\\n' ORDER BY l.position)
          FROM billing_invoiceline l WHERE l.invoice_id = i.id),
         (SELECT string_agg(jsonb_build_array({_TAX})::text, E'\\n' ORDER BY t.id)
          FROM billing_invoicetax t WHERE t.invoice_id = i.id)), 'UTF8'))
 """  # noqa: S608 - fixed fragments
+
+
+DIGEST: Final = digest_by("i")

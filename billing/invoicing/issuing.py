@@ -19,11 +19,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models.expressions import RawSQL
 
 from billing.invoicing import chaining, entries, numbering, states, telling
 from billing.invoicing.chaining import Chain
-from billing.invoicing.contents import DIGEST
+from billing.invoicing.contents import digest_by
 from billing.invoicing.errors import InvoiceDiffersError, NothingToCreditError
 from billing.models import Invoice
 from ledger import arrays, bulk, chart, durations
@@ -113,9 +112,7 @@ def _lock(invoice_ids: Sequence[int]) -> list[Invoice]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_PAYERS, [arrays.whole(invoice_ids)])
         cursor.execute(_LOCK, {"ids": arrays.whole(invoice_ids)})
-    rows = Invoice.objects.filter(pk__in=invoice_ids).annotate(
-        digest_now=RawSQL(_DIGEST_OF, [])  # noqa: S611 - a constant
-    )
+    rows = Invoice.objects.filter(pk__in=invoice_ids)
     rows = rows.defer("supplier", "party", "tax_decision", "note", "reason")
     return list(rows.select_related("payer", "book").order_by("book", "payer__key", "pk"))
 
@@ -155,11 +152,14 @@ def _issue(
     dates = {one.pk: _date(one, at, issue_date) for one in invoices}
     if issue_date is not None:
         _check_open(invoices, issue_date, at)
+    for one in invoices:
+        _fill_dates(one, dates[one.pk])
+    _fill_contents(invoices)
     posted = _post(invoices, moved, dates, at=at, by=by)
     chaining.bill(chains)
     before = {one.pk: one.state for one in invoices}
     for one in invoices:
-        _fill(one, dates[one.pk], posted.get(one.pk), at=at, by=by)
+        _fill(one, posted.get(one.pk), at=at, by=by)
     _number(invoices)
     _save(invoices)
     telling.told(invoice_ids=list(before), action="issue", at=at, cause=by, before=before)
@@ -211,7 +211,7 @@ def _post(
             effective_at=_effective(one, dates[one.pk], at),
             moves=[Move(*move, None, one.pk) for move in moved[one.pk]],
             cause=by,
-            evidence=bytes(one.digest_now),
+            evidence=one.content,
         )
         for one in with_moves
     ]
@@ -221,12 +221,25 @@ def _post(
     return {one.pk: done.transaction_id for one, done in zip(with_moves, posted, strict=True)}
 
 
-def _fill(invoice: Any, on: date, posted: int | None, *, at: datetime, by: str) -> None:
-    invoice.content, invoice.transaction_id = bytes(invoice.digest_now), posted
-    invoice.issued_at, invoice.issue_date = at, on
-    invoice.tax_date = invoice.tax_date or on
+def _fill_dates(invoice: Invoice, on: date) -> None:
+    invoice.issue_date, invoice.tax_date = on, invoice.tax_date or on
     if invoice.kind != Invoice.Kind.CREDIT_NOTE:
         invoice.due_date = _due_date(invoice, on)
+
+
+def _fill_contents(invoices: Sequence[Invoice]) -> None:
+    """Take the digest of what documents say, dated as they will be."""
+    names = ("pk", "issue_date", "due_date", "tax_date")
+    dated = [[getattr(one, name) for one in invoices] for name in names]
+    with connection.cursor() as cursor:
+        cursor.execute(_DIGESTS, dated)
+        found = dict(cursor.fetchall())
+    for one in invoices:
+        one.content = bytes(found[one.pk])
+
+
+def _fill(invoice: Invoice, posted: int | None, *, at: datetime, by: str) -> None:
+    invoice.transaction_id, invoice.issued_at = posted, at
     if invoice.state == Invoice.State.DRAFT:
         invoice.approved_at, invoice.approved_by = at, by
     invoice.state = Invoice.State.ISSUED if invoice.due else Invoice.State.PAID
@@ -300,8 +313,11 @@ _LOCK: Final = """
         SELECT corrects_id FROM billing_invoice WHERE id = ANY(%(ids)s::bigint[])))
     ORDER BY id FOR NO KEY UPDATE
 """
-_DIGEST_OF: Final = f"""
-    (SELECT {DIGEST} FROM billing_invoice i WHERE i.id = billing_invoice.id)
+_DIGESTS: Final = f"""
+    SELECT i.id, {digest_by("n")}
+    FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[])
+        AS n (id, issue_date, due_date, tax_date)
+    JOIN billing_invoice i ON i.id = n.id
 """  # noqa: S608 - fixed fragments
 _SAVE: Final = f"""
     UPDATE billing_invoice i SET

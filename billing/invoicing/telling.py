@@ -59,7 +59,7 @@ def told(
     states = [before.get(number, "") if before else "" for number in invoice_ids]
     with connection.cursor() as cursor:
         written = (arrays.whole(invoice_ids), arrays.texts(states))
-        cursor.execute(_HISTORY, (action, at, cause, reason, canonical(facts), *written))
+        cursor.execute(_HISTORY, (at, cause, reason, canonical(facts), action, *written))
         rows = cursor.fetchall()
     kind = EVENTS.get(action)
     if kind is None:
@@ -98,8 +98,12 @@ _HISTORY: Final = """
     WITH written AS (
         INSERT INTO billing_invoiceevent
             (invoice_id, action, state_before, state_after, at, cause, reason, facts)
-        SELECT i.id, %s, coalesce(nullif(n.state, ''), i.state), i.state, %s, %s, %s, %s::jsonb
-        FROM unnest(%s::bigint[], %s::text[]) AS n (id, state) JOIN billing_invoice i USING (id)
+        SELECT i.id, a.name, coalesce(nullif(n.state, ''), i.state), i.state, %s, %s, %s,
+               %s::jsonb || CASE a.name WHEN 'issue' THEN jsonb_build_object('number', i.number)
+                            ELSE '{}' END
+        FROM (SELECT %s::text) AS a (name)
+        CROSS JOIN unnest(%s::bigint[], %s::text[]) AS n (id, state)
+        JOIN billing_invoice i USING (id)
         RETURNING id, invoice_id
     )
     SELECT w.id, i.id, i.book_id, c.key, i.kind, i.number, i.state, a.code, i.total, i.due, i.open,

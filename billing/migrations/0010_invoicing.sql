@@ -179,6 +179,21 @@ BEGIN
     ON CONFLICT (book_id, key, year) DO UPDATE SET next = s.next + how_many
     RETURNING s.id, s.pattern, s.next - how_many INTO taken_series, taken_pattern, first;
 END $$;
+-- Whoever takes numbers uses them: by the end of the transaction the last one is a document's.
+CREATE FUNCTION billing_check_numbers_used() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp AS $$
+DECLARE
+    following integer := (SELECT next FROM billing_series WHERE id = NEW.id);
+BEGIN
+    IF following - 1 <> coalesce((SELECT max(sequence) FROM billing_invoice WHERE series_id = NEW.id), 0) THEN
+        RAISE EXCEPTION 'numbers of series % were taken and not used', NEW.key
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'billing_series_used';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER numbers_used AFTER INSERT OR UPDATE OF next ON billing_series
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION billing_check_numbers_used();
+ALTER TABLE billing_series ENABLE ALWAYS TRIGGER numbers_used;
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON billing_series FROM meterbook_app;
 GRANT INSERT (book_id, key, year, pattern), UPDATE (pattern) ON billing_series TO meterbook_app;
 ALTER TABLE billing_series ALTER COLUMN next SET DEFAULT 1;

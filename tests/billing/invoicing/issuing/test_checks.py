@@ -66,6 +66,20 @@ def test_text_that_was_changed_is_found(invoice):
     assert "something else" in found(checks.contents_are_as_issued, invoice)[0]
 
 
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [("issue_date", "something else"), ("due_date", "something else"),
+     ("tax_date", "something else"), ("number", "another number")],
+)  # fmt: skip
+def test_a_number_or_date_that_was_changed_is_found(invoice, column, said):
+    new = "X-1" if column == "number" else "2020-01-01"
+    tamper("SET CONSTRAINTS ALL IMMEDIATE")
+    tamper("ALTER TABLE billing_invoice DISABLE TRIGGER guard")
+    tamper(f"UPDATE billing_invoice SET {column} = %s WHERE id = %s", new, invoice.pk)
+
+    assert said in found(checks.contents_are_as_issued, invoice)[0]
+
+
 def test_a_state_that_was_changed_is_found(invoice):
     tamper("UPDATE billing_invoice SET state = 'paid' WHERE id = %s", invoice.pk)
 
@@ -93,3 +107,4 @@ def test_a_number_that_is_missing_is_found(invoice):
     assert found(checks.numbers_have_no_gap, invoice) == [
         "series INV 2025: the next is 4, there are 1 up to 1"
     ]
+    tamper("UPDATE billing_series SET next = 2 WHERE book_id = %s", invoice.book_id)

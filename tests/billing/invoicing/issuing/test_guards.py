@@ -45,6 +45,18 @@ def test_no_line_or_tax_moves_to_another_document(table):
         )
 
 
+@pytest.mark.parametrize("series", ["INV", "NEW"])
+def test_numbers_that_are_taken_are_used(series):
+    invoice = issued()
+
+    with pytest.raises(DatabaseError, match="taken and not used"):
+        as_application(
+            "SET CONSTRAINTS ALL IMMEDIATE;"
+            " SELECT billing_take_numbers(%s, %s, %s, 'X-{sequence}', 2)",
+            [invoice.book_id, series, invoice.series.year if series == "INV" else 0],
+        )
+
+
 @pytest.mark.parametrize(
     "statement",
     [
