@@ -30,6 +30,7 @@ from billing.metering.facts import Fact
 from billing.metering.ingest import latest_at, untimely
 from billing.metering.measuring import Measured, measure
 from billing.metering.repetition import repetitions
+from billing.metering.work import post
 from billing.models import Accrual, Correction, Meter, UsageEvent
 from ledger import clocks
 from ledger.errors import (
@@ -258,9 +259,7 @@ def _post(
     recording.apply_all(arriving, work)
     kind, key = "correction", f"correction:{correction.key}"
     digest = writing.digest_of(numbered) if numbered else None
-    correction.transaction_ids = recording.post(
-        book=book, key=key, kind=kind, work=work, evidence=digest
-    )
+    correction.transaction_ids = post(book=book, key=key, kind=kind, work=work, evidence=digest)
     accruals.save(work.accruals.values())
     late.note(arriving, work.accruals)
     if digest is not None:

@@ -22,8 +22,8 @@ from billing.metering.compiling import CompiledMeter, compiled, dated_of
 from billing.metering.facts import Fact
 from billing.metering.history import fact_of, facts_of, standing
 from billing.metering.measuring import Measure, measure
-from billing.metering.recording import Work
 from billing.metering.snapshot import Snapshot, Terms
+from billing.metering.work import Work
 from billing.models import Accrual, Rate, SubscriptionItem, UsageBatch, UsageEvent
 from billing.rating.free_events import EventState
 from billing.rating.match import Cost, Unpriced
