@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -15,7 +16,7 @@ from billing.invoicing import comparing
 from billing.invoicing.comparing import Comparison, Pair
 from billing.models import Invoice, InvoiceEdit, InvoiceLine
 from ledger.admin.dashboard import Figure
-from ledger.admin.display import NOTHING, amount, badge, days, figures, instant, link
+from ledger.admin.display import NOTHING, amount, anchor, badge, days, figures, instant, link
 from ledger.admin.tables import Table, number
 from ledger.models import Asset
 
@@ -65,13 +66,28 @@ def problems(invoice: Invoice) -> Table:
     rows = [
         (
             badge("has to be solved", "bad") if one.get("is_critical") else badge("look", "warn"),
-            str(one.get("code", "")).replace("_", " "),
+            _named(str(one.get("code", ""))),
             one.get("path") or NOTHING,
             one.get("remedy", ""),
         )
         for one in ordered
     ]
     return Table(title="Problems", columns=("", "What", "Where", "What to do"), rows=rows)
+
+
+def _named(code: str) -> object:
+    """Name a problem, with a link to where it is solved."""
+    name = code.replace("_", " ")
+    if code != "usage_waits":
+        return name
+    letters = f"{reverse('admin:billing_deadletter_changelist')}?status__exact=open"
+    unposted = f"{reverse('admin:billing_unattributedevent_changelist')}?state=waiting"
+    return format_html(
+        "{}: {}, {}",
+        name,
+        anchor(letters, "dead letters"),
+        anchor(unposted, "unattributed usage"),
+    )
 
 
 def lines(invoice: Invoice) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from billing.invoicing.documents import logos
 from billing.invoicing.materials import Profile
 from billing.models import CollectionProfile, Party, Supplier, TaxCode
 from billing.taxation import ids as tax_ids
@@ -21,7 +23,9 @@ from ledger.money import exact, text
 _ADDRESS: Final = frozenset({"line1", "line2", "postal_code", "city", "region", "country"})
 _CONTACT: Final = frozenset({"name", "email", "phone"})
 _ACCOUNT: Final = frozenset({"iban", "bic", "holder", "currency"})
-_BRAND: Final = {"colour": 7, "footer": 300, "logo": 700_000}  # and how long they may be
+_BRAND: Final = ("colour", "footer", "logo")
+_COLOUR: Final = re.compile(r"#([0-9a-fA-F]{3}){1,2}")
+_LONGEST_FOOTER: Final = 300
 _LONGEST_GRACE: Final = timedelta(days=31)
 _COUNTRY: Final = 2
 _KEPT: Final = frozenset({"id", "version", "customer_id"})
@@ -271,7 +275,7 @@ def _document(field: str, value: Mapping[str, Any], names: frozenset[str]) -> di
 
 
 def _brand(value: Mapping[str, Any]) -> dict[str, str]:
-    """Read how documents look; whether a logo can be drawn is seen when it is."""
+    """Read how documents look, with what they cannot show refused."""
     if unknown := sorted(set(value) - set(_BRAND)):
         remedy = f"use some of {', '.join(_BRAND)}"
         raise InvalidInputError(field=f"brand.{unknown[0]}", value="", remedy=remedy)
@@ -279,10 +283,18 @@ def _brand(value: Mapping[str, Any]) -> dict[str, str]:
         name: _text(f"brand.{name}", said) for name, said in value.items() if said not in ("", None)
     }
     for name, said in found.items():
-        if len(said) > _BRAND[name]:
-            remedy = f"send at most {_BRAND[name]} characters"
+        if remedy := _unshown(name, said):
             raise InvalidInputError(field=f"brand.{name}", value=said[:40], remedy=remedy)
     return found
+
+
+def _unshown(name: str, said: str) -> str:
+    """Return what to do about a part of a brand that cannot be; nothing if it can."""
+    if name == "logo":
+        return logos.problem(said)
+    if name == "colour":
+        return "" if _COLOUR.fullmatch(said) else "write it like #0055aa"
+    return f"send at most {_LONGEST_FOOTER} characters" if len(said) > _LONGEST_FOOTER else ""
 
 
 def _check_country(address: Mapping[str, str]) -> None:

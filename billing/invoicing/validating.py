@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from billing.invoicing import waiting_usage
 from billing.invoicing.composing import INVOICE
 from billing.invoicing.facts import Draft, Problem
 from billing.invoicing.lines import UNEXPLAINED
@@ -30,13 +31,18 @@ def check(
     *,
     until: datetime,
 ) -> None:
-    """Note the problems of drafts, taxed as they are; one statement."""
+    """Note the problems of drafts, taxed as they are; two statements."""
     found = list(drafts)
-    waiting = _waiting({line.consumer_id for draft in found for line in draft.lines}, until)
+    consumers = {line.consumer_id for draft in found for line in draft.lines}
+    waiting = _waiting(consumers, until)
+    usage = waiting_usage.waiting(consumers, until=until)
     for draft in found:
         profile = profiles.get(draft.payer_id)
         draft.problems += _problems(draft, currencies, waiting)
         draft.problems += _of_amount(draft, profile or Profile(), currencies)
+        if draft.kind == INVOICE:
+            mine = sorted({line.consumer_id for line in draft.lines} & usage.keys())
+            draft.problems += [usage[customer].problem for customer in mine]
         if profile is not None and draft.kind == INVOICE:
             draft.problems += _of_size(draft, profile, standing, until)
         draft.problems.sort(key=lambda one: (not one.is_critical, one.code, one.path))

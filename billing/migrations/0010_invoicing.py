@@ -439,6 +439,10 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('book', 'key', 'year'), name='billing_series_one'),
         ),
         migrations.AddIndex(
+            model_name='deadletter',
+            index=models.Index(condition=models.Q(('status', 'open')), fields=['book', 'id'], name='billing_deadletter_open'),
+        ),
+        migrations.AddIndex(
             model_name='invoice',
             index=models.Index(fields=['payer', '-id'], name='billing_invoice_payer'),
         ),

@@ -130,6 +130,13 @@ class DeadLetter(models.Model):
                 fields=["book", "content", "reason"], name="billing_deadletter_once"
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["book", "id"],
+                condition=models.Q(status="open"),
+                name="billing_deadletter_open",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail[:60]}"

@@ -8,8 +8,6 @@ says so.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import tempfile
@@ -24,6 +22,7 @@ from typing import Any, Final
 
 import typst
 
+from billing.invoicing.documents import logos
 from billing.invoicing.documents.account import PrintedStatement, present_account
 from billing.invoicing.documents.presenting import present
 from billing.invoicing.documents.printable import Printable
@@ -42,13 +41,6 @@ _DRAW: Final = "save the logo as PNG, JPEG or SVG once more"
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _SHORT_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{3}")
 _USUAL_COLOUR: Final = "#1f4f8f"
-_PICTURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")  # PNG, JPEG
-_DRAWING: Final = re.compile(rb"<svg[\s>]")
-_OUTWARD: Final = re.compile(
-    rb"<!DOCTYPE|<!ENTITY|<script|@import|url\(\s*['\"]?[^#'\"\s)]|href\s*=\s*['\"](?!#|data:image/)",
-    re.IGNORECASE,
-)
-_LARGEST_LOGO: Final = 512 * 1024
 _LONGEST_FOOTER: Final = 300
 # Packages that bring a font each; what is installed is used, the first that has a letter sets it.
 _FONTS: Final = (
@@ -216,22 +208,9 @@ def _brand(brand: Mapping[str, Any]) -> dict[str, Any]:
     colour = str(brand.get("colour") or "")
     if _SHORT_COLOUR.fullmatch(colour):
         colour = "#" + "".join(digit * 2 for digit in colour[1:])
-    logo = _logo(str(brand.get("logo") or ""))
+    logo = logos.read(str(brand.get("logo") or ""))
     return {
         "colour": colour if _COLOUR.fullmatch(colour) else _USUAL_COLOUR,
         "logo": list(logo) if logo else None,
         "footer": str(brand.get("footer") or "")[:_LONGEST_FOOTER],
     }
-
-
-def _logo(encoded: str) -> bytes:
-    """Return a picture: PNG, JPEG, or a drawing that refers to nothing outside of itself."""
-    try:
-        picture = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return b""
-    if len(picture) > _LARGEST_LOGO:
-        return b""
-    is_picture = picture.startswith(_PICTURES)
-    is_drawing = bool(_DRAWING.search(picture)) and not _OUTWARD.search(picture)
-    return picture if is_picture or is_drawing else b""

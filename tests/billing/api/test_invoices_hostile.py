@@ -1,5 +1,7 @@
 """What should not be sent about invoices is refused, naming the field, and nothing breaks."""
 
+import base64
+
 import pytest
 
 from billing.models import Party, Supplier
@@ -55,6 +57,18 @@ def test_a_brand_is_made_of_what_can_be_shown(api, brand):
     assert code(refused) == (400, "invalid_input")
     assert refused.json()["errors"][0]["field"].startswith("brand.")
     assert not Supplier.objects.exists()
+
+
+def test_a_logo_that_is_too_large_is_refused_with_what_would_do(api):
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(600 * 1024)
+    brand = {"logo": base64.b64encode(picture).decode()}
+
+    refused = api.put("billing-supplier", {"legal_name": "Meter GmbH", "brand": brand})
+
+    [error] = refused.json()["errors"]
+    assert (refused.status_code, error["field"]) == (400, "brand.logo")
+    assert "at most 512 KB, this has 601 KB" in error["detail"]
+    assert len(refused.content) < 1000
 
 
 @pytest.mark.parametrize(
