@@ -1,6 +1,5 @@
 """Money comes: it is recorded once, and given to what it is for."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,11 +7,6 @@ from django.db import DatabaseError, connection, transaction
 
 from billing import payments
 from billing.models import Allocation, Invoice, Payment, Unapplied
-from billing.payments.errors import (
-    AllocationExceedsError,
-    DocumentStateError,
-    PaymentStateError,
-)
 from ledger.errors import IdempotencyConflictError, InvalidInputError, PrecisionError
 from ledger.models import Outbox, Transaction
 from tests import factories
@@ -260,116 +254,6 @@ class TestTolerance:
 
         assert now(invoice).open == 100
         assert standing(invoice.book) == {"receivable": 100, "one_off_revenue:chat": -100}
-
-
-class TestAllocating:
-    def test_money_is_given_to_what_somebody_chose(self):
-        payer = factories.customer()
-        first, second = issued(payer), issued(payer)
-        money = money_of(pay(payer, 90, allocate="nothing"))
-
-        rows = payments.allocate(
-            source=money, parts=[(second.pk, Decimal(60)), (first.pk, Decimal(20))], by="ann",
-            at=NOON,
-        )  # fmt: skip
-
-        assert [row.policy for row in rows] == ["chosen", "chosen"]
-        assert [now(first).open, now(second).open] == [80, 40]
-        assert payments.left_of(now(money)) == 10
-
-    def test_the_same_key_gives_once(self):
-        invoice = issued()
-        money = money_of(pay(invoice.payer, 90, allocate="nothing"))
-        parts = [(invoice.pk, Decimal(30))]
-
-        first = payments.allocate(source=money, parts=parts, by="ann", at=NOON, key="a-1")
-        again = payments.allocate(source=money, parts=parts, by="ann", at=NOON, key="a-1")
-
-        assert [row.pk for row in again] == [row.pk for row in first]
-        assert now(invoice).open == 70
-        with pytest.raises(IdempotencyConflictError):
-            payments.allocate(
-                source=money, parts=[(invoice.pk, Decimal(31))], by="ann", at=NOON, key="a-1"
-            )
-
-    def test_no_more_is_given_than_there_is_or_than_is_open(self):
-        payer = factories.customer()
-        invoice, other = issued(payer), issued(payer)
-        money = money_of(pay(payer, 150, allocate="nothing"))
-
-        with pytest.raises(AllocationExceedsError):
-            payments.allocate(source=money, parts=[(invoice.pk, Decimal(101))], by="a", at=NOON)
-        parts = [(invoice.pk, Decimal(100)), (other.pk, Decimal("50.01"))]
-        with pytest.raises(AllocationExceedsError):
-            payments.allocate(source=money, parts=parts, by="a", at=NOON)
-        assert now(invoice).open == 100
-
-    @pytest.mark.parametrize("parts", [[], [("x", 0)], [("x", -1)], [("x", 5), ("x", 5)]], ids=str)
-    def test_shares_are_above_zero_and_of_different_documents(self, parts):
-        invoice = issued()
-        money = money_of(pay(invoice.payer, 150, allocate="nothing"))
-        named = [(invoice.pk, Decimal(amount)) for _, amount in parts]
-
-        with pytest.raises(InvalidInputError):
-            payments.allocate(source=money, parts=named, by="a", at=NOON)
-
-    def test_documents_of_others_drafts_and_void_ones_get_nothing(self):
-        payer = factories.customer()
-        money = money_of(pay(payer, 150))
-        euros = issued(payer, asset=factories.asset(code="EUR"))
-
-        for wrong in (issued(factories.customer(book=payer.book)), drafted(payer), euros):
-            with pytest.raises(DocumentStateError):
-                payments.allocate(source=money, parts=[(wrong.pk, Decimal(1))], by="a", at=NOON)
-
-    def test_what_was_given_may_be_taken_back_once(self):
-        invoice = issued()
-        payment = pay(invoice.payer, 100)
-        [row] = Allocation.objects.all()
-
-        undone = payments.unallocate(allocation=row, reason="Wrong one", by="ann", at=NOON)
-
-        assert payments.unallocate(allocation=row, reason="Again", by="ann", at=NOON) == undone
-        assert (now(invoice).state, now(invoice).open) == ("issued", 100)
-        assert payments.left_of(money_of(payment)) == 100
-        with pytest.raises(InvalidInputError):
-            payments.unallocate(allocation=undone, reason="Back", by="ann", at=NOON)
-
-
-class TestReversing:
-    def test_a_payment_that_bounces_opens_what_it_had_paid(self):
-        payer = factories.customer()
-        first, second = issued(payer), issued(payer)
-        payment = pay(payer, 150, rail="sepa", fee=2)
-
-        row = payments.reverse(payment=payment, reason="AC04", by="bank", key="r-1", at=NOON)
-
-        assert states(first, second) == ["issued", "issued"]
-        assert standing(payer.book) == {
-            "receivable": 200, "one_off_revenue:chat": -200, "payment_fees": 2,
-            "rail_clearing:sepa": -2,
-        }  # fmt: skip
-        assert now(money_of(payment)).returned == 150
-        again = payments.reverse(payment=payment, reason="AC04", by="bank", key="r-1", at=NOON)
-        assert again.pk == row.pk
-        assert Outbox.objects.filter(payload__type="payment.reversed").count() == 1
-
-    def test_a_payment_bounces_once(self):
-        payment = pay(factories.customer(), 10)
-        payments.reverse(payment=payment, reason="AC04", by="bank", key="r-1", at=NOON)
-
-        with pytest.raises(PaymentStateError):
-            payments.reverse(payment=payment, reason="AC04", by="bank", key="r-2", at=NOON)
-
-    def test_what_was_overdue_is_so_again(self):
-        invoice = issued()
-        payment = pay(invoice.payer, 100)
-
-        payments.reverse(
-            payment=payment, reason="AC04", by="bank", key="r", at=NOON + timedelta(days=31)
-        )
-
-        assert now(invoice).state == "overdue"
 
 
 class TestTheDatabase:
