@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from billing.admin.money import MoneyField, time_of
 from billing.approving import what_of
+from billing.charging.reading import exponent_of
 from billing.invoicing import credit_notes, creditable, debit_notes
 from billing.models import Invoice
 from billing.payments.locking import NOT_PAYABLE
@@ -72,7 +73,7 @@ class CreditForm(OperationForm):
         if what != "amount":
             del self.fields["amount"]
         if what == "lines":
-            for rest in creditable.rests(self.row.pk):
+            for rest in creditable.rests(self.row.pk, exponent_of(self.row.asset)):
                 left = figures(rest.priced, self.row.asset)
                 self.fields[f"{_LINE}{rest.line_id}"] = MoneyField(
                     label=rest.description, required=False, help_text=f"At most {left}."
@@ -183,7 +184,7 @@ CREDIT: Final = Operation(
     permission="billing.credit_invoice",
     form=CreditForm,
     run=_credit,
-    applies=lambda row: _is_issued(row) and bool(creditable.rests(row.pk)),
+    applies=lambda row: _is_issued(row) and bool(creditable.rests(row.pk, exponent_of(row.asset))),
 )
 WRITE_OFF: Final = Operation(
     name="write-off",

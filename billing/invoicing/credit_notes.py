@@ -87,7 +87,8 @@ def credit(
 def preview(*, invoice: Invoice, what: What) -> list[Given]:
     """Return what a credit note would give back of each line; errors as ``credit``."""
     locking.check_payable(invoice, payer_id=invoice.payer_id, asset_id=invoice.asset_id)
-    return creditable.parts(what, creditable.rests(invoice.pk), exponent_of(invoice.asset))
+    exponent = exponent_of(invoice.asset)
+    return creditable.parts(what, creditable.rests(invoice.pk, exponent), exponent)
 
 
 _KIND: Final = Invoice.Kind.CREDIT_NOTE
@@ -140,12 +141,13 @@ def _draft(
     key: str,
     at: datetime,
 ) -> Invoice:
-    given = creditable.parts(what, creditable.rests(invoice.pk), exponent_of(invoice.asset))
+    exponent = exponent_of(invoice.asset)
+    given = creditable.parts(what, creditable.rests(invoice.pk, exponent), exponent)
     draft = Draft(
         kind=_KIND,
         payer_id=payer.pk,
         asset_id=invoice.asset_id,
-        exponent=exponent_of(invoice.asset),
+        exponent=exponent,
         series_key=SERIES,
         lines=_lines(given),
         corrects_id=invoice.pk,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from django.db import connection
 from billing.invoicing.errors import NothingToCreditError
 from billing.tax.computing import given_back
 from ledger.errors import InvalidInputError
-from ledger.money import ZERO, add, exact, split, subtract, total
+from ledger.money import ZERO, add, exact, negate, split, subtract, total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +78,50 @@ class Amount:
 What = Full | Lines | Amount
 
 
-def rests(invoice_id: int) -> list[Rest]:
+def rests(invoice_id: int, exponent: int) -> list[Rest]:
     """Return the lines of a document that something may be given back of, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(_RESTS, [invoice_id])
         names = ("line_id", "description", "taxable", "tax", "is_inclusive", "back", "back_tax")
-        rows = [Rest(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
-    return [row for row in rows if row.gross > ZERO]
+        rows = [
+            (Rest(**dict(zip(names, row, strict=False))), row[len(names) :])
+            for row in cursor.fetchall()
+        ]
+    return [row for row in less_discounts(rows, exponent) if row.gross > ZERO]
+
+
+def less_discounts(lines: Sequence[tuple[Rest, Hashable]], exponent: int) -> list[Rest]:
+    """
+    Take what lines below zero came to off the others that were taxed alike.
+
+    So all that may be given back comes to the document, whatever coupons were on it; what is below
+    zero itself is left out.
+    """
+    alike: defaultdict[Hashable, list[Rest]] = defaultdict(list)
+    for rest, taxed in lines:
+        alike[taxed, rest.is_inclusive].append(rest)
+    found: dict[int, Rest] = {}
+    for group in alike.values():
+        above = [rest for rest in group if rest.taxable > ZERO]
+        below = [rest for rest in group if rest.taxable < ZERO]
+        columns = {
+            name: _less(
+                [getattr(r, name) for r in above], [getattr(r, name) for r in below], exponent
+            )
+            for name in ("taxable", "tax", "back", "back_tax")
+        }
+        for rest, *amounts in zip(above, *columns.values(), strict=True):
+            found[rest.line_id] = replace(rest, **dict(zip(columns, amounts, strict=True)))
+    return [found[rest.line_id] for rest, _ in lines if rest.line_id in found]
+
+
+def _less(amounts: Sequence[Decimal], below: Sequence[Decimal], exponent: int) -> Sequence[Decimal]:
+    """Spread what is below zero over amounts, by their size."""
+    off = min(negate(total(below)), total(amounts))
+    if off <= ZERO:
+        return amounts
+    shares = split(off, [max(ZERO, amount) for amount in amounts], exponent)
+    return [subtract(amount, share) for amount, share in zip(amounts, shares, strict=True)]
 
 
 def parts(what: What, found: Sequence[Rest], exponent: int) -> list[Given]:
@@ -147,7 +185,8 @@ def _amount(field: str, amount: Decimal, exponent: int) -> Decimal:
 
 # An adjustment on a later invoice gives back by an amount below zero.
 _RESTS: Final = """
-    SELECT l.id, l.description, l.taxable, l.tax, l.is_inclusive, g.taxable, g.tax
+    SELECT l.id, l.description, l.taxable, l.tax, l.is_inclusive, g.taxable, g.tax,
+           l.category, l.jurisdiction, l.percentage
     FROM billing_invoiceline l
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(CASE n.kind WHEN 'credit_note' THEN b.taxable ELSE -b.taxable END), 0)
