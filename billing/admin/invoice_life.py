@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from billing import approving
 from billing.invoicing import bulk_actions, lifecycle, states
-from billing.models import Invoice
+from billing.models import Invoice, InvoiceEdit
 from ledger import clocks
 from ledger.admin.base import Listing, cause_of
 from ledger.admin.display import NOTHING, amount, badge, figures, instant
@@ -45,6 +45,14 @@ class MayBeReasonForm(OperationForm):
 
 class VoidForm(OperationForm):
     reason = ReasonField()
+
+    def prepare(self) -> None:
+        edits = InvoiceEdit.objects.filter(invoice=self.row, withdrawal=None)
+        if count := edits.exclude(operation=InvoiceEdit.Operation.WITHDRAW).count():
+            self.fields["reason"].help_text = (
+                f"People changed {count} things about its draft (lines, discounts, words): make"
+                " them again on the next draft, to which they are not taken over."
+            )
 
 
 class IssueForm(OperationForm):

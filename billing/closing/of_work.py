@@ -51,7 +51,7 @@ def usage_posted(period: Period, at: datetime) -> Finding:
 
 
 def due_work_done(period: Period, at: datetime) -> Finding:
-    """No fee, minimum, true-up, waiting charge or expiry of the time is outstanding."""
+    """No fee, minimum, true-up, waiting charge, recurring credit or expiry is outstanding."""
     with connection.cursor() as cursor:
         cursor.execute(_OUTSTANDING, {"book": period.book_id, "until": period.ends_at})
         found = [f"{what} {name} has been due since {due:%Y-%m-%d}" for what, name, due in cursor]
@@ -139,6 +139,11 @@ _OUTSTANDING: Final = """
     FROM billing_charge s JOIN mine m ON m.id = s.customer_id
     WHERE s.scheduled_at < %(until)s AND s.scheduled_at <= m.now_at
     UNION ALL
+    SELECT 'recurring credit of', m.key || '/' || s.key, s.due_at
+    FROM wallets_grantschedule s JOIN wallets_wallet w ON w.id = s.wallet_id
+    JOIN mine m ON m.id = w.customer_id
+    WHERE s.due_at < %(until)s AND s.due_at <= m.now_at
+    UNION ALL
     SELECT 'credit of', m.key || '/' || g.key, g.expires_at
     FROM wallets_creditgrant g JOIN wallets_wallet w ON w.id = g.wallet_id
     JOIN mine m ON m.id = w.customer_id
@@ -147,7 +152,8 @@ _OUTSTANDING: Final = """
     ORDER BY 3, 1, 2
 """
 # What is paid in advance from the period's end on belongs to the next one. What stands on a draft
-# is listed as that.
+# is listed as that. Usage of which all that stands on account is billed waits for nothing, also
+# while it may still be written: within the hour after its period.
 _OPEN: Final = """
     SELECT c.key, count(*)
     FROM billing_billable b JOIN ledger_customer c ON c.id = b.customer_id
@@ -156,6 +162,13 @@ _OPEN: Final = """
     WHERE b.book_id = %(book)s AND b.settled_at IS NULL AND b.due_at <= %(until)s
       AND coalesce(h.starts_at < %(until)s, true)
       AND b.due_at <= coalesce(k.now_at, 'infinity')
+      AND NOT EXISTS (
+          SELECT FROM billing_accrual a
+          WHERE a.id = b.accrual_id AND b.billed[5] + b.billed[6] = (
+              SELECT coalesce(sum(split_part(part, ':', 2)::numeric), 0)
+              FROM unnest(string_to_array(nullif(a.taken, ''), ',')) part
+              JOIN ledger_account u ON u.id = split_part(part, ':', 1)::bigint
+                  AND u.purpose IN ('unbilled', 'overdraft')))
       AND NOT EXISTS (
           SELECT FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
           WHERE l.billable_id = b.id AND i.state IN ('draft', 'approved'))

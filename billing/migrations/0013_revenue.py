@@ -7,6 +7,8 @@ from django.db import migrations, models
 REVERSE = """
     REVOKE UPDATE (scheduled_at) ON billing_charge FROM meterbook_app;
     REVOKE UPDATE (late_usage) ON billing_meter FROM meterbook_app;
+    DROP TRIGGER reopening_recorded ON ledger_period;
+    DROP FUNCTION billing_check_reopened();
 """
 
 

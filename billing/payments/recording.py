@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ REFERENCE_THEN_OLDEST: Final = "reference_then_oldest"
 REFERENCE: Final = "reference"
 OLDEST: Final = "oldest"
 NOTHING: Final = "nothing"  # somebody will say what it is for
+LONGEST_BACK: Final = timedelta(days=3653)  # that money came before it is recorded
 WAYS: Final = (REFERENCE_THEN_OLDEST, REFERENCE, OLDEST, NOTHING)
 _SURE: Final = frozenset({"reference", "amount"})
 _SAME: Final = ("payer_id", "asset_id", "amount", "method", "rail", "external_id")
@@ -57,7 +58,7 @@ def record(
 
     Raises:
         InvalidInputError: an amount not above zero, a method or way there is not, a key that
-            cannot be read, or money that comes from the future.
+            cannot be read, or money that comes from the future or more than ten years ago.
         PrecisionError: the amount is finer than the currency is paid.
         IdempotencyConflictError: the key, or the rail's name of it, stands for another payment.
         PeriodClosedError: the books are closed at ``at``.
@@ -120,8 +121,9 @@ def _check(draft: Payment, at: datetime) -> None:
     if draft.asset.kind != Asset.Kind.CURRENCY:
         remedy = "name a currency, like USD"
         raise InvalidInputError(field="currency", value=draft.asset.code, remedy=remedy)
-    if draft.received_at > at:
-        remedy = "record money once it is there"
+    first = at - LONGEST_BACK
+    if not first <= draft.received_at <= at:
+        remedy = f"money is recorded once it is there, and since {first:%Y-%m-%d}"
         raise InvalidInputError(
             field="received_at", value=draft.received_at.isoformat(), remedy=remedy
         )

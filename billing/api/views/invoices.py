@@ -246,7 +246,8 @@ class InvoiceVoid(InvoiceResource):
         "void-invoice",
         summary="Take an issued document back; what it was about can be billed again",
         description="Not once something is paid or credited, its month is closed or a later"
-        " document builds on it: give a credit note then.",
+        " document builds on it: give a credit note then. What people had changed about its draft"
+        " is not taken over to the next one.",
         tag=_TAG,
         path=["invoice"],
         body=s.InvoiceVoidIn,

@@ -5,13 +5,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from billing import closing, collection, due
 from billing.charging import oneoffs
 from billing.closing import ClosingBlockedError, checklist
 from billing.invoicing import making
 from billing.models import (
+    Billable,
     ChargeChange,
     Closing,
     ClosingCheck,
@@ -23,8 +24,11 @@ from ledger import chart, posting, verification
 from ledger.errors import InvalidInputError, PeriodStateError
 from ledger.models import Period
 from ledger.moves import Move
+from tests import factories
 from tests.billing.charging.agreed import on
 from tests.billing.scene import START, event, new_scene
+from wallets import schedules
+from wallets.models import GrantSchedule
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +119,30 @@ def test_credit_that_should_have_expired_blocks(scene):
 
     [found] = blocked(scene)["due_work_done"]
     assert found == f"credit of {scene.customer.key}/gone has been due since 2025-01-20"
+
+
+def test_recurring_credit_that_should_have_come_blocks(scene):
+    wallet = factories.wallet(customer=scene.customer)
+    schedules.create(
+        wallet=wallet, key="monthly", amount=Decimal(5), cadence="P1M", at=on("2025-01-20"),
+        starts_at=on("2025-01-20"),
+    )  # fmt: skip
+    GrantSchedule.objects.update(due_at=on("2025-01-20"))
+
+    [found] = blocked(scene)["due_work_done"]
+    assert (
+        found == f"recurring credit of {scene.customer.key}/monthly has been due since 2025-01-20"
+    )
+
+
+def test_usage_that_is_all_billed_waits_for_nothing_within_the_hour_after_its_period(scene):
+    invoice_from_now_on(scene)
+    make(scene)
+    Billable.objects.update(settled_at=None)
+
+    close(scene)
+
+    assert january(scene).state == "closed"
 
 
 def test_what_waits_to_be_drafted_blocks_where_invoices_are_written(scene):
@@ -257,6 +285,15 @@ def test_reopening_leaves_a_trace_that_nobody_can_change(scene):
         ClosingCheck.objects.update(state="ok")
     with pytest.raises(InvalidInputError, match="closed"):
         closing.reopen(period=january(scene), by="carl", reason="again", at=FEBRUARY)
+
+
+def test_the_database_opens_no_closed_period_without_that_trace(scene):
+    close(scene)
+    opened = Period.objects.filter(book=scene.book)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with pytest.raises(IntegrityError, match="by whom and why"), transaction.atomic():
+        opened.update(state="open", closed_at=None)
 
 
 def test_reopening_needs_a_reason(scene):

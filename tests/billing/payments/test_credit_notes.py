@@ -5,10 +5,12 @@ from decimal import Decimal
 import pytest
 
 from billing import payments
+from billing.invoicing import checks as invoice_checks
 from billing.invoicing import credit_notes, issuing
 from billing.invoicing.credit_notes import Amount, Full, Lines
 from billing.invoicing.errors import NothingToCreditError
-from billing.models import Invoice, InvoiceLine, Refund, Unapplied
+from billing.models import Invoice, InvoiceLine, InvoiceTax, Refund, Unapplied
+from billing.payments import checks as payment_checks
 from billing.payments import dispositions
 from billing.payments.errors import DocumentStateError
 from ledger.errors import IdempotencyConflictError, InvalidInputError
@@ -30,6 +32,26 @@ def credit(invoice, what=None, *, disposition="offset", key="", **terms):
 
 def taxed(**terms):
     return issued(nets=["70", "30.05"], percentage="19", **terms)  # 100.05 + 19.01
+
+
+def two_rates():
+    """Return an invoice over 100.05 at 19 and 22.04 at 7 per cent: 142.64 in all."""
+    draft = drafted(nets=["70", "30.05"], percentage="19")
+    net, tax = Decimal("22.04"), Decimal("1.54")
+    InvoiceLine.objects.create(
+        invoice=draft, position=3, kind="manual", consumer=draft.payer, product="books",
+        description="Books", amount=net, due=net, taxable=net, tax=tax, category="S",
+        jurisdiction="DE", percentage=7,
+    )  # fmt: skip
+    InvoiceTax.objects.create(
+        invoice=draft, jurisdiction="DE", category="S", percentage=7, base=net, tax=tax
+    )
+    Invoice.objects.filter(pk=draft.pk).update(
+        subtotal=draft.subtotal + net, taxable=draft.taxable + net, tax=draft.tax + tax,
+        total=draft.total + net + tax, due=draft.due + net + tax,
+    )  # fmt: skip
+    issuing.issue(invoice_ids=[draft.pk], at=NOON, by="test")
+    return now(draft)
 
 
 def test_all_of_an_invoice_given_back_leaves_nothing():
@@ -68,6 +90,33 @@ def test_an_amount_is_spread_over_the_lines_tax_included():
     assert note.total == Decimal("11.90")
     assert [line.amount for line in note.lines.all()] == [Decimal("7.00"), Decimal("3.00")]
     assert [tax.tax for tax in note.taxes.all()] == [Decimal("1.90")]
+
+
+@pytest.mark.parametrize("parts", [["77.77"], ["0.01", "33.33", "90.13"], ["142.23", "0.01"]])
+def test_amounts_over_two_rates_give_back_each_at_its_own_to_the_cent(parts):
+    invoice = two_rates()
+
+    for place, part in enumerate(parts):
+        note = credit(invoice, Amount(Decimal(part)), key=f"p{place}")
+        assert note.total == Decimal(part)
+        by_rate = {tax.percentage: tax.tax for tax in note.taxes.all()}
+        for tax in note.taxes.all():
+            mine = [line.tax for line in note.lines.all() if line.percentage == tax.percentage]
+            assert tax.tax == sum(mine)
+            exact_ = (tax.base + tax.tax) * tax.percentage / (100 + tax.percentage)
+            assert abs(tax.tax - exact_) <= Decimal("0.015") * len(parts)
+        assert set(by_rate) <= {Decimal(19), Decimal(7)}
+    rest = credit(invoice, Full(), key="rest")
+
+    notes = Invoice.objects.filter(corrects=invoice)
+    assert rest.total == invoice.total - sum(Decimal(part) for part in parts)
+    for tax in invoice.taxes.all():
+        given = InvoiceTax.objects.filter(invoice__in=notes, percentage=tax.percentage)
+        assert sum(one.tax for one in given) == tax.tax
+        assert sum(one.base for one in given) == tax.base
+    assert now(invoice).open == 0
+    for check in (*payment_checks.ALL, *invoice_checks.ALL):
+        assert list(check(book_id=invoice.book_id)) == []
 
 
 def test_prices_with_tax_in_them_are_given_back_with_it():
