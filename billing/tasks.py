@@ -8,6 +8,7 @@ from billing import due, dunning
 from billing.costs import price_list
 from billing.holds import settling
 from billing.invoicing import scheduled
+from billing.invoicing.documents import ahead
 from billing.metering import rollups, unattributed
 from billing.payments import dispositions
 from ledger.errors import DomainError
@@ -83,6 +84,16 @@ def make_invoices(**_later: object) -> int:
 def work_on_invoice_runs(**_later: object) -> int:
     """Go on with runs of invoices; safe to run twice, late, or concurrently."""
     return scheduled.work_on_runs(at=now())
+
+
+@shared_task
+def render_documents(**_later: object) -> int:
+    """Render what is to be sent before anybody asks; safe to run twice, late, or concurrently."""
+    swept = ahead.render_due(at=now())
+    swept.report(logger, "document not rendered", "invoice")
+    if swept.done:
+        logger.info("documents rendered", documents=swept.done)
+    return swept.done
 
 
 @shared_task

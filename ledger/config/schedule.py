@@ -28,6 +28,7 @@ JOBS: tuple[Job, ...] = (
         task="billing.tasks.work_on_invoice_runs",
         every=timedelta(seconds=15),
     ),
+    Job(name="render_documents", task="billing.tasks.render_documents", every=timedelta(minutes=1)),
     Job(name="set_off", task="billing.tasks.set_off", every=timedelta(minutes=1)),
     Job(name="dun", task="billing.tasks.dun", every=timedelta(minutes=5)),
     Job(name="settle_captures", task="billing.tasks.settle_captures", every=timedelta(minutes=5)),

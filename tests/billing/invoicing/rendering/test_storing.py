@@ -11,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from billing.invoicing.documents import content, storing, validating
+from billing.invoicing import lifecycle
+from billing.invoicing.documents import ahead, content, storing, validating
 from billing.invoicing.documents.facturx import NoCarrierError
 from billing.models import Document, Invoice, Supplier
 from ledger.errors import InvalidInputError
@@ -164,3 +165,36 @@ def test_what_could_not_be_checked_fails(invoice, tmp_path, monkeypatch):
 def test_a_number_that_there_is_not_is_said(invoice):
     with pytest.raises(CommandError, match="NO-1"):
         call_command("render_invoice", "NO-1")
+
+
+class TestAhead:
+    def test_what_is_to_be_sent_is_rendered_before_anybody_asks(self, invoice):
+        assert ahead.render_due(at=ISSUED).done == 1
+        assert ahead.render_due(at=ISSUED).done == 0
+
+        (held,) = storing.kept(invoice=invoice)
+        assert (held.format, held.language, held.rendered_at) == ("pdf", "de", ISSUED)
+        assert rendered(invoice, "pdf").content == bytes(Document.objects.get().content)
+
+    def test_what_is_sent_long_ago_or_to_nobody_waits_for_a_download(self, invoice):
+        scene = selling()
+        issued_invoice(scene, 100, party={"emails": []})
+        composed_draft(scene, 10)
+        assert ahead.render_due(at=ISSUED + timedelta(days=4)).done == 0
+        assert ahead.render_due(at=ISSUED - timedelta(days=1)).done == 0
+        lifecycle.send(invoice=invoice, by="ann", at=ISSUED)
+        assert ahead.render_due(at=ISSUED).done == 0
+
+    def test_one_that_cannot_be_rendered_keeps_none_waiting(self, invoice, monkeypatch):
+        other = issued_invoice(amount=5, tax=19, **GERMAN)
+        render = storing.render
+
+        def fails_once(*, invoice, **more):
+            if invoice.pk == other.pk:
+                raise ValueError("no room")
+            return render(invoice=invoice, **more)
+
+        monkeypatch.setattr(storing, "render", fails_once)
+        swept = ahead.render_due(at=ISSUED)
+
+        assert (swept.done, [number for number, _ in swept.failures]) == (1, [other.pk])
