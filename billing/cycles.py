@@ -69,7 +69,9 @@ def fee(amount: Decimal, full: Period, covered: Period, exponent: int) -> Decima
 
 def round_share(amount: Decimal, share: Fraction, exponent: int) -> Decimal:
     """Return ``amount × share`` to ``exponent`` places, a half away from zero."""
-    units = Fraction(amount) * share * 10**exponent
-    whole, rest = divmod(abs(units), 1)
-    count = whole + (rest >= Fraction(1, 2))
-    return Decimal(-count if units < 0 else count).scaleb(-exponent, WIDE)
+    numerator, denominator = amount.as_integer_ratio()
+    units = abs(numerator * share.numerator) * 10**exponent
+    whole, rest = divmod(units, denominator * share.denominator)
+    count = whole + (2 * rest >= denominator * share.denominator)
+    is_negative = (amount < 0) != (share < 0)
+    return Decimal(-count if is_negative else count).scaleb(-exponent, WIDE)

@@ -1,24 +1,24 @@
 """
-What is due for a customer up to an instant: done in order, once, whoever asks and how often.
+What is due for customers up to an instant: done in order, once, whoever asks and how often.
 
 Fees and minimums of subscriptions, true-ups of contracts, charges that wait for their time,
-recurring credit and the expiry of credit are taken by their instants; each is a transaction of its
-own, so that a crash loses nothing and the next run goes on. The schedule calls this for the real
-time, a test clock for its own.
+recurring credit and the expiry of credit are taken by their instants. What is next for many is
+done in waves: subscriptions together, in one transaction for each wave, the rest one by one. So a
+crash loses nothing that a wave has done, and the next run goes on. The schedule calls this for the
+real time, a test clock for its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
-from heapq import heapify, heappop, heappush
-from typing import Final
+from itertools import groupby
+from typing import Final, TypeVar
 
 from django.db import connection, transaction
 
-from billing import charging, contracts
+from billing import charging, contracts, upcoming
 from billing.charging import waiting
 from billing.entitlements import allowances
 from billing.invoicing import clocked
@@ -28,12 +28,19 @@ from billing.metering.snapshot import Snapshot
 from billing.models import Charge, Contract, Subscription, SubscriptionEvent
 from billing.subscriptions import changes
 from billing.subscriptions.history import Kind
+from billing.upcoming import Credit, Due
+from ledger.errors import TransientError
+from ledger.halving import halved
+from ledger.integrity import refusals
 from ledger.models import Customer
 from ledger.sweeps import Sweep
 from wallets import expiry, overdraft, schedules
 
 _PLAN_CHANGES: Final = (Kind.CHANGED, Kind.MIGRATED)
-_CHUNK: Final = 200  # customers that a sweep looks up at once
+_CHUNK: Final = 200  # customers that are looked up at once
+_TOGETHER: Final = 100  # subscriptions that are charged in one transaction
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,22 +62,6 @@ class Swept(Sweep):
     """What a sweep did, by customers."""
 
     charges: int = 0
-
-
-class _Credit(Enum):
-    """What credit does by itself."""
-
-    COMES = "comes"  # what is left of the grant before rolls over
-    EXPIRES = "expires"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Due:
-    """The next thing to be done; at one instant charges come first, the expiry of credit last."""
-
-    at: datetime
-    turn: int
-    what: Subscription | Contract | Charge | _Credit = field(compare=False)
 
 
 def run(*, customer: Customer, until: datetime, wait: bool = True, most: int | None = None) -> Done:
@@ -103,54 +94,42 @@ def run_all(
     done = Done(until=until)
     if not customers:
         return done
-    everybody = [customer.pk for customer in customers]
-    allowances.keep(customer_ids=everybody, at=until)
-    documents = clocked.of(customers) if makes_invoices else None
-    settled = _do_all(customers, documents, done, until, wait=wait, most=most)
-    changed = SubscriptionEvent.objects.filter(subscription__in=settled, kind__in=_PLAN_CHANGES)
-    for number in changed.values_list("subscription", flat=True).distinct().order_by():
-        _catch_up(settled[number], until)
-    if done.grants_issued:  # perhaps to allowances that are over by now
-        allowances.keep(customer_ids=everybody, at=until)
-    for customer in customers:
-        if customer.clock_id is not None:  # others are seen to by a sweep
-            done.grants_expired += expiry.follow(at=until, customer_id=customer.pk)
-        done.overdrafts_covered += overdraft.settle(at=until, customer_id=customer.pk)
+    crowd = _Crowd(
+        customers={one.pk: one for one in customers},
+        lanes=dict.fromkeys((one.pk for one in customers), 0),
+        done=done,
+        catalogue=snapshot.current(customers[0].book_id),
+        wait=wait,
+    )
+    crowd.see_to(clocked.of(customers) if makes_invoices else None, most)
     return done
 
 
-def _do_all(
-    customers: Sequence[Customer],
-    documents: Clockwork | None,
-    done: Done,
-    until: datetime,
-    *,
-    wait: bool,
-    most: int | None,
-) -> dict[int, Subscription]:
-    """Do what is due, instant by instant, and return the subscriptions that were charged."""
-    catalogue = snapshot.current(customers[0].book_id)
-    waiting = [(due, one.pk, one) for one in customers if (due := _next(one, until))]
-    heapify(waiting)
-    settled: dict[int, Subscription] = {}
-    while done.instants != most:
-        # What is charged at an instant is on the documents of that instant.
-        before = waiting[0][0].at if waiting else None
-        if documents is not None and (next_ := documents.next_due(until, before)):
-            done.invoices += documents.do(*next_)
-            done.instants += 1
-            continue
-        if not waiting:
-            break
-        due, _, customer = heappop(waiting)
-        if not _do(due, done, catalogue, customer, until, wait=wait):
-            continue
-        done.instants += 1
-        if isinstance(due.what, Subscription):
-            settled[due.what.pk] = due.what
-        if following := _next(customer, until):
-            heappush(waiting, (following, customer.pk, customer))
-    return settled
+def run_each(*, customers: Sequence[Customer], until: datetime, wait: bool = True) -> Swept:
+    """
+    Do all that is due for customers of one book, each in its own order, families in one.
+
+    What fails for one customer, whatever it is, is noted and keeps nobody else waiting.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away; what is done stays done.
+    """
+    swept = Swept()
+    if not customers:
+        return swept
+    done = Done(until=until)
+    crowd = _Crowd(
+        customers={one.pk: one for one in customers},
+        lanes=upcoming.lanes_of(customers),
+        done=done,
+        catalogue=snapshot.current(customers[0].book_id),
+        wait=wait,
+        swept=swept,
+    )
+    crowd.see_to(None, None)
+    swept.done = len(crowd.everybody)
+    swept.charges = done.charges + done.true_ups
+    return swept
 
 
 def sweep(*, at: datetime) -> Swept:
@@ -161,85 +140,199 @@ def sweep(*, at: datetime) -> Swept:
     is, keeps nobody behind it waiting; only a database that is away ends the sweep.
     """
     swept = Swept()
-    for customer in _customers(at):
-        with swept.each(customer.pk):
-            done = run(customer=customer, until=at, wait=False)
-            swept.done += 1
-            swept.charges += done.charges + done.true_ups
+    for chunk in _chunks(at):
+        found = run_each(customers=chunk, until=at, wait=False)
+        swept.done += found.done
+        swept.charges += found.charges
+        swept.failures += found.failures
     return swept
 
 
-def _next(customer: Customer, until: datetime) -> _Due | None:
-    """Return the first thing that is due."""
-    mine = {"customer": customer, "due_at__lte": until}
-    found: list[_Due] = []
-    if subscription := Subscription.objects.filter(**mine).order_by("due_at", "pk").first():
-        assert subscription.due_at is not None, "it was asked for by it"
-        found.append(_Due(subscription.due_at, 0, subscription))
-    if contract := Contract.objects.filter(**mine).order_by("due_at", "pk").first():
-        assert contract.due_at is not None, "it was asked for by it"
-        found.append(_Due(contract.due_at, 1, contract))
-    charges = Charge.objects.filter(customer=customer, scheduled_at__lte=until)
-    if charge := charges.order_by("scheduled_at", "pk").first():
-        assert charge.scheduled_at is not None, "it was asked for by it"
-        found.append(_Due(charge.scheduled_at, 1, charge))
-    comes_at = schedules.next_due(customer_id=customer.pk)
-    if comes_at is not None and comes_at <= until:
-        found.append(_Due(comes_at, 2, _Credit.COMES))
-    expires_at = expiry.next_expiry(customer_id=customer.pk)
-    if expires_at is not None and expires_at <= until:
-        found.append(_Due(expires_at, 3, _Credit.EXPIRES))
-    return min(found, default=None)
+@dataclass(slots=True, kw_only=True)
+class _Crowd:
+    """
+    Customers of one book, and what is due next for each.
+
+    Who shares a lane takes turns, in one order for all: first come, first paid. With ``swept``,
+    what fails for one is noted there, and nothing more is done for it.
+    """
+
+    customers: Mapping[int, Customer]
+    lanes: Mapping[int, int]
+    done: Done
+    catalogue: Snapshot
+    wait: bool
+    swept: Swept | None = None
+    failed: set[int] = field(default_factory=set)
+    next: dict[int, Due] = field(default_factory=dict)
+    settled: dict[int, Subscription] = field(default_factory=dict)
+
+    @property
+    def everybody(self) -> list[int]:
+        """Return who is to be seen to: all for whom nothing has failed."""
+        return [number for number in self.customers if number not in self.failed]
+
+    def see_to(self, documents: Clockwork | None, most: int | None) -> None:
+        """Do all that is due, and what goes with it."""
+        until = self.done.until
+        self._each(self.everybody, lambda ids: allowances.keep(customer_ids=ids, at=until))
+        self._do_all(documents, most)
+        self._catch_up()
+        if self.done.grants_issued:  # perhaps to allowances that are over by now
+            self._each(self.everybody, lambda ids: allowances.keep(customer_ids=ids, at=until))
+        self._each(self.everybody, self._after)
+
+    def _do_all(self, documents: Clockwork | None, most: int | None) -> None:
+        """Do what is due, wave by wave."""
+        until, done = self.done.until, self.done
+        self.next = upcoming.next_of(self.everybody, until)
+        while done.instants != most:
+            # What is charged at an instant is on the documents of that instant.
+            wave = self._wave()
+            before = wave[0].at if wave else None
+            if documents is not None and (due := documents.next_due(until, before)):
+                done.invoices += documents.do(*due)
+                done.instants += 1
+                continue
+            if not wave:
+                break
+            self._do(wave[: None if most is None else most - done.instants])
+
+    def _wave(self) -> list[Due]:
+        """Return what is next in each lane, and all that comes at the same instant."""
+        first: dict[int, Due] = {}
+        for due in self.next.values():
+            lane = self.lanes[due.customer_id]
+            first[lane] = min(due, first.get(lane, due))
+        return sorted(
+            due
+            for due in self.next.values()
+            if (front := first[self.lanes[due.customer_id]])
+            and (due.at, due.turn) == (front.at, front.turn)
+        )
+
+    def _do(self, wave: Sequence[Due]) -> None:
+        """Do a wave, and look up what comes next for those for whom something was done."""
+        mine = {due.customer_id: due for due in wave}
+        for number in mine:
+            del self.next[number]
+        together = [n for n, due in mine.items() if isinstance(due.what, Subscription)]
+        alone = [n for n, due in mine.items() if not isinstance(due.what, Subscription)]
+        acted: set[int] = set()
+        for start in range(0, len(together), _TOGETHER):
+            chunk = together[start : start + _TOGETHER]
+            acted.update(*self._each(chunk, lambda ids: self._settle([mine[n] for n in ids])))
+        for number in alone:
+            acted.update(*self._each([number], lambda ids: self._do_one(mine[ids[0]])))
+        self.done.instants += len(acted)
+        self.next |= upcoming.next_of(acted, self.done.until)
+
+    def _settle(self, wave: Iterable[Due]) -> set[int]:
+        """Settle subscriptions together, and return whose; the rest somebody else is at."""
+        subscriptions = [due.what for due in wave if isinstance(due.what, Subscription)]
+        steps = charging.settle_all(
+            subscriptions=subscriptions,
+            until=self.done.until,
+            catalogue=self.catalogue,
+            wait=self.wait,
+        )
+        mine = [one for one in subscriptions if self.wait or one.pk in steps]
+        self.settled |= {one.pk: one for one in mine}
+        self.done.charges += sum(step.charges for step in steps.values())
+        return {one.customer_id for one in mine}
+
+    def _do_one(self, due: Due) -> set[int]:
+        """Do one thing that is no subscription, and return whose; nobody's: others are at it."""
+        done, what = self.done, due.what
+        if what is Credit.COMES:
+            count = schedules.issue(at=due.at, customer_id=due.customer_id)
+            done.grants_issued += count
+            is_done = count > 0
+        elif what is Credit.EXPIRES:
+            count = expiry.close_expired(at=due.at, customer_id=due.customer_id)
+            done.grants_expired += count
+            is_done = count > 0
+        elif isinstance(what, Contract):
+            true_up = contracts.settle(
+                contract=what, until=done.until, catalogue=self.catalogue, wait=self.wait
+            )
+            done.true_ups += true_up.charges if true_up else 0
+            is_done = self.wait or true_up is not None
+        else:
+            assert isinstance(what, Charge), "subscriptions are settled together"
+            is_posted = waiting.settle(
+                charge=what, until=done.until, catalogue=self.catalogue, wait=self.wait
+            )
+            done.charges += is_posted
+            is_done = self.wait or is_posted
+        return {due.customer_id} if is_done else set()
+
+    def _catch_up(self) -> None:
+        """Have subscriptions name the plan that is in force, where a scheduled change has come."""
+        changed = SubscriptionEvent.objects.filter(
+            subscription__in=self.settled, kind__in=_PLAN_CHANGES
+        )
+        of: dict[int, list[Subscription]] = {}
+        for number in changed.values_list("subscription", flat=True).distinct().order_by():
+            of.setdefault(self.settled[number].customer_id, []).append(self.settled[number])
+        for owner in sorted(of.keys() - self.failed):
+            self._each([owner], lambda ids: _catch_up(of[ids[0]], self.done.until))
+
+    def _after(self, customer_ids: Sequence[int]) -> None:
+        """Have credit that came by cover what is owed, and what came back follow closed lots."""
+        done = self.done
+        for number in customer_ids:
+            if self.customers[number].clock_id is not None:  # others are seen to by a sweep
+                done.grants_expired += expiry.follow(at=done.until, customer_id=number)
+        done.overdrafts_covered += overdraft.settle(at=done.until, customer_ids=customer_ids)
+
+    def _each(
+        self, customer_ids: Sequence[int], do: Callable[[Sequence[int]], Result]
+    ) -> list[Result]:
+        """Do something for customers, together if it can be; return what came of it."""
+        if self.swept is None:
+            with refusals():
+                return [do(customer_ids)]
+        found = halved(customer_ids, lambda ids: _twice(do, ids))
+        self.failed |= found.errors.keys()
+        self.swept.failures += found.errors.items()
+        return found.results
 
 
-def _do(
-    due: _Due,
-    done: Done,
-    catalogue: Snapshot,
-    customer: Customer,
-    until: datetime,
-    *,
-    wait: bool,
-) -> bool:
-    """Do one thing; false: somebody else is at it."""
-    if due.what is _Credit.COMES:
-        issued = schedules.issue(at=due.at, customer_id=customer.pk)
-        done.grants_issued += issued
-        return issued > 0  # none: somebody else is issuing them
-    if due.what is _Credit.EXPIRES:
-        closed = expiry.close_expired(at=due.at, customer_id=customer.pk)
-        done.grants_expired += closed
-        return closed > 0  # none: somebody else is closing them
-    if isinstance(due.what, Contract):
-        true_up = contracts.settle(contract=due.what, until=until, catalogue=catalogue, wait=wait)
-        done.true_ups += true_up.charges if true_up else 0
-        return wait or true_up is not None
-    if isinstance(due.what, Charge):
-        is_done = waiting.settle(charge=due.what, until=until, catalogue=catalogue, wait=wait)
-        done.charges += is_done
-        return wait or is_done
-    step = charging.settle(subscription=due.what, until=until, catalogue=catalogue, wait=wait)
-    done.charges += step.charges if step else 0
-    return wait or step is not None
+def _twice(do: Callable[[Sequence[int]], Result], customer_ids: Sequence[int]) -> Result:
+    """Do something, once more if it fails for a reason that passes."""
+    try:
+        with refusals():
+            return do(customer_ids)
+    except TransientError:
+        with refusals():
+            return do(customer_ids)
 
 
-def _catch_up(subscription: Subscription, at: datetime) -> None:
-    """Have a subscription name the plan that is in force, where a scheduled change has come."""
-    with transaction.atomic():
-        changes.lock(subscription.customer_id)
-        changes.catch_up(subscription=subscription, at=at)
+def _catch_up(subscriptions: Iterable[Subscription], at: datetime) -> None:
+    for subscription in subscriptions:
+        with transaction.atomic():
+            changes.lock(subscription.customer_id)
+            changes.catch_up(subscription=subscription, at=at)
 
 
-def _customers(at: datetime) -> Iterator[Customer]:
+def _chunks(at: datetime) -> Iterator[list[Customer]]:
+    """Return the customers for whom something is due, by book, some at a time."""
     last = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_DUE_CUSTOMERS, {"at": at, "last": last, "most": _CHUNK})
             numbers = [row[0] for row in cursor.fetchall()]
-        yield from Customer.objects.filter(pk__in=numbers).order_by("pk")
+        found = sorted(Customer.objects.filter(pk__in=numbers), key=_by_book)
+        for _, chunk in groupby(found, key=lambda one: one.book_id):
+            yield list(chunk)
         if len(numbers) < _CHUNK:
             return
         last = numbers[-1]
+
+
+def _by_book(customer: Customer) -> tuple[int, int]:
+    return customer.book_id, customer.pk
 
 
 _DUE_CUSTOMERS: Final = """

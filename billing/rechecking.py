@@ -9,7 +9,7 @@ what the other did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -36,25 +36,16 @@ def contracts(instants: Mapping[int, datetime]) -> None:
     _rewind(_LOCK_CONTRACTS, _REWIND_CONTRACTS, instants)
 
 
-def usage(accrual_ids: Sequence[int]) -> None:
+def billed(*, accrual_ids: Collection[int], charge_ids: Collection[int] = ()) -> None:
     """
-    Lock what is billed of series that are over, and have it looked at again.
+    Lock what is billed of series that are over, and of charges, and have it looked at again.
 
-    Who issues has the same rows under lock, reads what the series came to and may settle them.
+    Who issues has the same rows under lock, reads what they came to and may settle them.
     """
-    _reopen(_LOCK_USAGE, accrual_ids)
-
-
-def charges(charge_ids: Sequence[int]) -> None:
-    """Lock what is billed of charges, and have it looked at again."""
-    _reopen(_LOCK_CHARGES, charge_ids)
-
-
-def _reopen(lock: str, numbers: Sequence[int]) -> None:
-    if not numbers:
+    if not accrual_ids and not charge_ids:
         return
     with connection.cursor() as cursor:
-        cursor.execute(lock, [arrays.whole(numbers)])
+        cursor.execute(_LOCK_BILLED, [arrays.whole(accrual_ids), arrays.whole(charge_ids)])
         if settled := [number for number, is_settled in cursor.fetchall() if is_settled]:
             cursor.execute(_REOPEN, [arrays.whole(settled)])
 
@@ -111,11 +102,13 @@ _LOCK_CONTRACTS: Final = f"""
     ORDER BY k.id FOR NO KEY UPDATE OF k
 """  # noqa: S608 - fixed fragments
 _REWIND_CONTRACTS: Final = _REWIND_SUBSCRIPTIONS.replace("billing_subscription", "billing_contract")
-_LOCK_USAGE: Final = """
-    SELECT id, settled_at IS NOT NULL FROM billing_billable WHERE accrual_id = ANY(%s::bigint[])
-    ORDER BY accrual_id FOR NO KEY UPDATE
+_LOCK_BILLED: Final = """
+    SELECT id, settled_at IS NOT NULL FROM billing_billable
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM billing_billable WHERE accrual_id = ANY(%s::bigint[])
+        UNION ALL SELECT id FROM billing_billable WHERE charge_id = ANY(%s::bigint[])))
+    ORDER BY accrual_id, charge_id FOR NO KEY UPDATE
 """
-_LOCK_CHARGES: Final = _LOCK_USAGE.replace("accrual_id", "charge_id")
 _REOPEN: Final = """
     UPDATE billing_billable SET settled_at = NULL WHERE id = ANY(%s::bigint[])
 """

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -18,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 
 from ledger import arrays, prepared
-from ledger.calendar import period_for
+from ledger.calendar import Fact, periods_for
 from ledger.errors import (
     AssetMismatchError,
     BookMismatchError,
@@ -168,16 +167,9 @@ def _claim(
 ) -> dict[tuple[int, str], tuple[int, bool, bytes]]:
     """Insert the headers whose keys are free; return every key's transaction, in one shape."""
     order = sorted(range(len(postings)), key=lambda i: (postings[i].book_id, postings[i].key))
-    periods: dict[tuple[int, str, datetime], int] = {}
-    rows = []
-    for i in order:
-        posting = postings[i]
-        when = (posting.book_id, posting.kind, posting.effective_at)
-        if when not in periods:
-            periods[when] = period_for(
-                book_id=posting.book_id, effective_at=posting.effective_at, kind=posting.kind
-            )
-        rows.append(_header(posting, prints[i], periods[when]))
+    facts = [Fact(one.book_id, one.kind, one.effective_at) for one in postings]
+    periods = periods_for(facts)
+    rows = [_header(postings[i], prints[i], periods[facts[i]]) for i in order]
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [list(column) for column in zip(*rows, strict=True)])
         claimed = {(row[1], row[2]): (row[0], True, bytes(row[3])) for row in cursor.fetchall()}

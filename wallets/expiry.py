@@ -9,7 +9,7 @@ usage from before that instant still needs when it arrives late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -63,13 +63,16 @@ def _close_all(query: str, at: datetime, limit: int | None, customer_id: int | N
     return done
 
 
-def next_expiry(*, customer_id: int) -> datetime | None:
-    """Return when a customer's lot expires next that has not been closed."""
+def all_next(*, customer_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when customers' lots expire next, of those who have any left to close. One query."""
     open_ = CreditGrant.objects.filter(
-        wallet__customer=customer_id, expired_at=None, voided_at=None, expires_at__isnull=False
+        wallet__customer__in=customer_ids,
+        expired_at=None,
+        voided_at=None,
+        expires_at__isnull=False,
     )
-    found: datetime | None = open_.aggregate(next=Min("expires_at"))["next"]
-    return found
+    found = open_.values("wallet__customer").annotate(next=Min("expires_at")).order_by()
+    return dict(found.values_list("wallet__customer", "next"))
 
 
 class _Expired(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 from django.db import connection, transaction
 
-from ledger import bulk
+from ledger import arrays, bulk
 from ledger.models import Account
 from ledger.money import ZERO, negate, subtract, text
 from ledger.moves import Move, Posting
@@ -102,27 +102,30 @@ _ACCOUNTS: Final = """
 """
 
 
-def settle(*, at: datetime, customer_id: int | None = None) -> int:
+def settle(*, at: datetime, customer_ids: Collection[int] | None = None) -> int:
     """
     Cover overdrafts from credit that is effective at ``at``; return how many accounts changed.
 
-    Those of one customer, or of all that live by the real time.
+    Those of some customers, or of all that live by the real time.
 
     Where a correction has since returned usage that was covered, what was too much goes back to
     the lots that covered it, last in first out. Safe to run twice, late, or concurrently.
     """
     changed = 0
-    for account in _unsettled(at, customer_id):
+    for account in _unsettled(at, customer_ids):
         with transaction.atomic():
             changed += _settle(account, at)
     return changed
 
 
-def _unsettled(at: datetime, customer_id: int | None) -> list[Account]:
+def _unsettled(at: datetime, customer_ids: Collection[int] | None) -> list[Account]:
+    query, whose = _UNSETTLED, list[str]()
+    if customer_ids is not None:
+        query, whose = _UNSETTLED_OF, [arrays.whole(customer_ids)]
     with connection.cursor() as cursor:
-        cursor.execute(_UNSETTLED, [PURPOSE, customer_id, customer_id, at, at])
+        cursor.execute(query, [PURPOSE, *whose, at, at])
         numbers = [row[0] for row in cursor.fetchall()]
-    return list(Account.objects.filter(pk__in=numbers).order_by("pk"))
+    return list(Account.objects.filter(pk__in=numbers).order_by("pk")) if numbers else []
 
 
 # Debts that some lot could cover, and overdrafts that were covered beyond what is owed.
@@ -132,7 +135,7 @@ _UNSETTLED: Final = """
     JOIN ledger_balance b ON b.account_id = a.id
     JOIN ledger_customer c ON c.id = a.customer_id
     WHERE a.purpose = %s AND b.debits <> b.credits
-      AND CASE WHEN %s::bigint IS NULL THEN c.clock_id IS NULL ELSE c.id = %s END
+      AND c.clock_id IS NULL
       AND (b.credits > b.debits OR EXISTS (
           SELECT 1
           FROM wallets_wallet w
@@ -143,6 +146,7 @@ _UNSETTLED: Final = """
             AND g.effective_at <= %s AND (g.expires_at IS NULL OR g.expires_at > %s)
             AND lot.credits - lot.debits > lot.held))
 """
+_UNSETTLED_OF: Final = _UNSETTLED.replace("c.clock_id IS NULL", "a.customer_id = ANY(%s::bigint[])")
 
 
 def _settle(account: Account, at: datetime) -> bool:

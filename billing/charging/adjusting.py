@@ -20,7 +20,8 @@ from django.db import connection, transaction
 
 from billing.charging import own
 from billing.charging.agreement import TICK
-from billing.charging.posting import Line, Slip, Sources, post
+from billing.charging.posting import post
+from billing.charging.slips import Line, Slip, Sources
 from billing.metering import own_items, snapshot
 from billing.metering.naming import product_of
 from billing.metering.snapshot import Snapshot

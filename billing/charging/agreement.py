@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from billing.cycles import cycle_of
@@ -20,6 +21,7 @@ from ledger.periods import Period
 
 TICK: Final = timedelta(microseconds=1)  # what ends at an instant has its last effect before it
 _STARTS_AND_ENDS: Final = frozenset({"on_start_and_end", "always"})
+_WHOLE: Final = Fraction(1)
 _CHANGES: Final = frozenset({"on_change", "always"})
 
 
@@ -53,7 +55,7 @@ class Agreement:
         following = bisect_right(self.paces, instant, key=lambda pace: pace.since)
         place = max(following - 1, 0)
         since, cadence = self.paces[place]
-        whole = cycle_of(instant, self.anchor, cadence, self.zone)
+        whole = _cycle(instant, self.anchor, cadence, self.zone)
         starts_at, ends_at = whole.starts_at, whole.ends_at
         if place:
             starts_at = max(starts_at, since)
@@ -105,7 +107,7 @@ class Stretch(NamedTuple):
 def cycle(sold: Sold, agreement: Agreement, instant: datetime) -> Period:
     """Return the item's cycle that holds an instant."""
     assert sold.cadence is not None, "what is due once has no cycles"
-    return cycle_of(instant, agreement.anchor, sold.cadence, agreement.zone)
+    return _cycle(instant, agreement.anchor, sold.cadence, agreement.zone)
 
 
 def stretch(sold: Sold, agreement: Agreement, whole: Period) -> Stretch | None:
@@ -154,8 +156,16 @@ def _share(sold: Sold, agreement: Agreement, whole: Period) -> Fraction:
         is_the_end = agreement.ends_at is not None and sold.ends_at == agreement.ends_at
         if _is_cut(agreement, is_the_end):
             ends_at = sold.ends_at
+    if (starts_at, ends_at) == (whole.starts_at, whole.ends_at):
+        return _WHOLE
     return whole.share(Period(starts_at, ends_at))
 
 
 def _is_cut(agreement: Agreement, is_of_the_whole: bool) -> bool:
     return agreement.proration in (_STARTS_AND_ENDS if is_of_the_whole else _CHANGES)
+
+
+@lru_cache(maxsize=16_384)
+def _cycle(instant: datetime, anchor: datetime, cadence: Duration, zone: tzinfo) -> Period:
+    # Subscriptions of one anchor share their cycles, and items of one subscription do.
+    return cycle_of(instant, anchor, cadence, zone)

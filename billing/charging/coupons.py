@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-
-from django.db.models import Q
+from typing import NamedTuple
 
 from billing.charging import agreement as plain
-from billing.charging import reading
+from billing.charging import cases, reading
 from billing.charging.agreement import TICK, Agreement, Sold
-from billing.charging.posting import Line, Slip, Sources
-from billing.charging.running import runs_of
+from billing.charging.cases import Case
+from billing.charging.reading import Item
+from billing.charging.running import Place, Run, runs_of
+from billing.charging.slips import Line, Sources
 from billing.cycles import cycles_of, round_share
-from billing.models import Charge, Coupon, CouponRedemption, PlanRateCard, Subscription
+from billing.models import Charge, Coupon, CouponRedemption
 from ledger.money import ZERO, add, negate, subtract, text, total
 from ledger.periods import Period
 
@@ -39,76 +40,92 @@ class Base:
     source: Charge | str  # the charge, or the takings of usage
 
 
-def compare(
-    slip: Slip,
-    subscription: Subscription,
-    agreement: Agreement,
-    charges: Mapping[str, Charge],
-    instant: datetime,
-) -> None:
+class _Cycle(NamedTuple):
+    """A cycle of a subscription to be looked at."""
+
+    case: Case
+    period: Period
+
+
+class _Known(NamedTuple):
+    """What is on record of the cycles to be looked at."""
+
+    past: Mapping[str, Charge]  # what coupons took off
+    charged: Mapping[int, Sequence[Charge]]  # fees and minimums, by subscription
+    items: Mapping[int, Mapping[int, Item]]  # by subscription
+    runs: Mapping[Place, Run]
+
+
+def compare(all_cases: Iterable[Case]) -> None:
     """
     Note each coupon that takes more or less off a cycle, at the instant it ends.
 
     What changes after the cycle in which it counted has that cycle looked at again.
     """
-    cycles = _cycles(slip, agreement, instant)
-    redeemed = list(_redemptions(subscription)) if cycles else []
-    if not redeemed:
+    cycles = [
+        _Cycle(case, period) for case in all_cases if case.redeemed for period in _cycles(case)
+    ]
+    if not cycles:
         return
+    known = _read(cycles)
     for cycle in cycles:
-        known = {**charges, **_known(subscription, redeemed, cycle, instant)}
-        _compare(slip, subscription, agreement, known, redeemed, cycle, instant)
+        _compare(cycle, known)
 
 
-def _cycles(slip: Slip, agreement: Agreement, instant: datetime) -> list[Period]:
+def _cycles(case: Case) -> list[Period]:
     """Return the cycles to look at: what ends now, and where what changes has counted."""
     counted = {
-        _counted_at(line.charge, line.ended_at or line.charge.ends_at) for line in slip.lines
+        _counted_at(line.charge, line.ended_at or line.charge.ends_at, case.items)
+        for line in case.slip.lines
     }
-    found = {agreement.billing_cycle(at) for at in {instant - TICK, *counted}}
-    return sorted(cycle for cycle in found if cycle.ends_at <= instant)
+    found = {case.agreement.billing_cycle(at) for at in {case.instant - TICK, *counted}}
+    return sorted(cycle for cycle in found if cycle.ends_at <= case.instant)
 
 
-def _known(
-    subscription: Subscription,
-    redeemed: Sequence[CouponRedemption],
-    cycle: Period,
-    instant: datetime,
-) -> dict[str, Charge]:
-    """Return what coupons took off a cycle of the past."""
-    if cycle.ends_at == instant:
-        return {}
-    keys = [_key(one, cycle) for one in redeemed]
-    return {row.key: row for row in Charge.objects.filter(book=subscription.book_id, key__in=keys)}
+def _read(cycles: Sequence[_Cycle]) -> _Known:
+    """Read what is on record; the same few queries, whatever the number of cycles."""
+    keys = {
+        _key(one, period)
+        for case, period in cycles
+        if period.ends_at != case.instant
+        for one in case.redeemed
+    }
+    charged = cases.charges_within([(case.subscription.pk, period) for case, period in cycles])
+    named = {row.item_id for rows in charged.values() for row in rows if row.item_id is not None}
+    since = {case.subscription.pk: period.starts_at for case, period in reversed(cycles)}
+    items = reading.items_of(since, also=named)
+    return _Known(
+        past=cases.charges_named(cycles[0].case.subscription.book_id, keys),
+        charged=charged,
+        items=items,
+        runs=runs_of(place for cycle in cycles for place in _used(cycle, items)),
+    )
 
 
-def _compare(
-    slip: Slip,
-    subscription: Subscription,
-    agreement: Agreement,
-    charges: Mapping[str, Charge],
-    redeemed: Sequence[CouponRedemption],
-    cycle: Period,
-    instant: datetime,
-) -> None:
-    bases = [*_charged(slip, subscription, cycle), *_used(subscription, agreement, cycle)]
-    keys = {one.pk: _key(one, cycle) for one in redeemed}
+def _compare(cycle: _Cycle, known: _Known) -> None:
+    case, period = cycle
+    past = known.past if period.ends_at != case.instant else {}
+    charges = {**case.charges, **past}
+    bases = [*_charged(cycle, known), *_usage(cycle, known)]
+    keys = {one.pk: _key(one, period) for one in case.redeemed}
     paid = [base.source for base in bases] + [charges[k] for k in keys.values() if k in charges]
-    for redemption in redeemed:
+    for redemption in case.redeemed:
         mine = [base for base in bases if _is_for(redemption.coupon, base)]
-        taken_off = total(_discounts(redemption, subscription, agreement, cycle, mine))
+        taken_off = total(_discounts(redemption, cycle, mine))
         charge = charges.get(keys[redemption.pk])
         if charge is None and not taken_off:
             continue
         if charge is None:
-            charge = _charge(subscription, redemption, cycle, keys[redemption.pk])
+            charge = _charge(redemption, cycle, keys[redemption.pk])
             paid.append(charge)
         if change := subtract(negate(taken_off), charge.posted):
-            slip.lines.append(
+            case.slip.lines.append(
                 Line(
                     charge=charge,
                     amount=change,
-                    effective_at=instant if cycle.ends_at < instant else instant - TICK,
+                    effective_at=case.instant
+                    if period.ends_at < case.instant
+                    else case.instant - TICK,
                     label=redemption.coupon.key,
                     explanation={"coupon": redemption.coupon.key, "discount": text(taken_off)},
                     sources=Sources(mine=[base.source for base in mine], cycle=paid),
@@ -116,21 +133,15 @@ def _compare(
             )
 
 
-def next_instant(
-    subscription: Subscription, agreement: Agreement, after: datetime
-) -> datetime | None:
+def next_instant(case: Case) -> datetime | None:
     """Return when a cycle ends next that a coupon may take something off."""
-    ends_at = agreement.billing_cycle(after).ends_at
-    starts_at = agreement.billing_cycle(after).starts_at
-    if subscription.ends_at is not None and subscription.ends_at <= starts_at:
+    if not case.redeemed:
         return None
-    redeemed = (one for one in _redemptions(subscription) if not _is_over(one, agreement, after))
-    return ends_at if any(redeemed) else None
-
-
-def _redemptions(subscription: Subscription) -> Iterator[CouponRedemption]:
-    rows = CouponRedemption.objects.filter(subscription=subscription)
-    yield from rows.select_related("coupon").order_by("redeemed_at", "pk")
+    cycle, ends_at = case.agreement.billing_cycle(case.instant), case.agreement.ends_at
+    if ends_at is not None and ends_at <= cycle.starts_at:
+        return None
+    redeemed = (one for one in case.redeemed if not _is_over(one, case.agreement, case.instant))
+    return cycle.ends_at if any(redeemed) else None
 
 
 def _is_over(redemption: CouponRedemption, agreement: Agreement, instant: datetime) -> bool:
@@ -162,22 +173,16 @@ def _applies(redemption: CouponRedemption, agreement: Agreement, cycle: Period) 
     return _is_in_time(redemption, agreement, cycle)
 
 
-def _discounts(
-    redemption: CouponRedemption,
-    subscription: Subscription,
-    agreement: Agreement,
-    cycle: Period,
-    mine: Sequence[Base],
-) -> list[Decimal]:
+def _discounts(redemption: CouponRedemption, cycle: _Cycle, mine: Sequence[Base]) -> list[Decimal]:
     """Return what a coupon takes off each thing it is for, and take it off."""
-    coupon = redemption.coupon
-    if not _applies(redemption, agreement, cycle):
+    coupon, agreement = redemption.coupon, cycle.case.agreement
+    if not _applies(redemption, agreement, cycle.period):
         return []
     whole = max(ZERO, total(base.amount for base in mine))
     if coupon.percentage is not None:
         share = Fraction(coupon.percentage) / 100
         off = round_share(whole, share, agreement.exponent)
-    elif coupon.asset_id == subscription.asset_id:
+    elif coupon.asset_id == cycle.case.subscription.asset_id:
         off = coupon.amount or ZERO
     else:
         return []
@@ -200,47 +205,42 @@ def _taken_off(bases: Iterable[Base], off: Decimal) -> Iterator[Decimal]:
             yield part
 
 
-def _charge(
-    subscription: Subscription, redemption: CouponRedemption, cycle: Period, key: str
-) -> Charge:
+def _charge(redemption: CouponRedemption, cycle: _Cycle, key: str) -> Charge:
+    subscription, period = cycle.case.subscription, cycle.period
     return Charge(
         book_id=subscription.book_id,
         customer_id=subscription.customer_id,
         key=key,
         kind=Charge.Kind.COUPON,
-        subscription=subscription,
+        subscription_id=subscription.pk,
         asset_id=subscription.asset_id,
         name=redemption.coupon.name,
-        starts_at=cycle.starts_at,
-        ends_at=cycle.ends_at,
-        due_at=cycle.ends_at,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        due_at=period.ends_at,
         posted=ZERO,
         earned=ZERO,
-        updated_at=cycle.ends_at,
+        updated_at=period.ends_at,
     )
 
 
-def _charged(slip: Slip, subscription: Subscription, cycle: Period) -> Iterator[Base]:
+def _charged(cycle: _Cycle, known: _Known) -> Iterator[Base]:
     """Return fees and minimums that are due in a cycle, with what this instant changes."""
-    rows = Charge.objects.filter(
-        Q(due_at__gte=cycle.starts_at, due_at__lte=cycle.ends_at) | Q(ends_at__lte=cycle.ends_at),
-        subscription=subscription,
-        kind__in=_COUNTED,
-        ends_at__gte=cycle.starts_at,
-    )
-    changing = {line.charge.key: line for line in slip.lines}
-    found = {row.key: row for row in rows.select_related("item__feature", "item__meter")}
+    case, period = cycle
+    number = case.subscription.pk
+    items = {**known.items.get(number, {}), **case.items}
+    changing = {line.charge.key: line for line in case.slip.lines}
+    found = {row.key: row for row in known.charged.get(number, ())}
     found |= {key: line.charge for key, line in changing.items()}
     for key in sorted(found):
         charge = found[key]
-        if charge.kind in _COUNTED and _counted_at(charge, charge.ends_at) in cycle:
+        if charge.kind in _COUNTED and _counted_at(charge, charge.ends_at, items) in period:
             change = changing[key].amount if key in changing else ZERO
-            assert charge.item is not None, "fees are of items"
-            feature = reading.feature_of(charge.item)
-            yield Base(feature, add(charge.posted, change), charge)
+            assert charge.item_id is not None, "fees are of items"
+            yield Base(items[charge.item_id].feature, add(charge.posted, change), charge)
 
 
-def _counted_at(charge: Charge, ends_at: datetime) -> datetime:
+def _counted_at(charge: Charge, ends_at: datetime, items: Mapping[int, Item]) -> datetime:
     """
     Return the instant whose cycle a charge counts in.
 
@@ -249,26 +249,31 @@ def _counted_at(charge: Charge, ends_at: datetime) -> datetime:
     """
     is_early = (
         charge.kind == Charge.Kind.FLAT
-        and charge.item is not None
-        and charge.item.payment_term == PlanRateCard.Term.IN_ADVANCE
+        and charge.item_id is not None
+        and items[charge.item_id].is_in_advance
     )
     return charge.due_at if is_early else ends_at - TICK
 
 
-def _used(subscription: Subscription, agreement: Agreement, cycle: Period) -> Iterator[Base]:
-    """Return usage whose periods end in a cycle."""
-    items = reading.items_of(subscription, cycle.starts_at)
-    places: dict[tuple[int, datetime], str] = {}
-    for item in items.values():
-        if item.rate_id is None or item.starts_at >= cycle.ends_at:
+def _usage(cycle: _Cycle, known: _Known) -> Iterator[Base]:
+    """Return what usage came to whose periods end in a cycle."""
+    places = _used(cycle, known.items)
+    for place in sorted(places.keys() & known.runs.keys()):
+        yield Base(places[place], known.runs[place].amount, known.runs[place].taken)
+
+
+def _used(cycle: _Cycle, items: Mapping[int, Mapping[int, Item]]) -> dict[Place, str]:
+    """Return the periods of usage that end in a cycle, with the features that they are of."""
+    case, period = cycle
+    places: dict[Place, str] = {}
+    for item in items.get(case.subscription.pk, {}).values():
+        ended = item.ends_at is not None and item.ends_at < period.starts_at
+        if item.rate_id is None or ended or item.starts_at >= period.ends_at:
             continue
-        item.subscription = subscription
-        sold = reading.sold_of(item, subscription.asset)
-        for starts_at in _periods(sold, agreement, cycle):
-            places[item.rate_id, starts_at] = reading.feature_of(item)
-    runs = runs_of(places)
-    for place in sorted(runs):
-        yield Base(places[place], runs[place].amount, runs[place].taken)
+        sold = reading.sold_of(item, case.asset, case.subscription.billing_cadence)
+        for starts_at in _periods(sold, case.agreement, period):
+            places[item.rate_id, starts_at] = item.feature
+    return places
 
 
 def _periods(sold: Sold, agreement: Agreement, cycle: Period) -> Iterator[datetime]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 
 from billing.cycles import round_share
 from ledger.money import ZERO
@@ -35,7 +36,7 @@ def earned_until(covered: Period, instant: datetime, zone: tzinfo) -> datetime |
     """Return up to when revenue is taken at an instant: the period's end, or the last month's."""
     if instant >= covered.ends_at:
         return covered.ends_at
-    month_start = month_of(instant, zone).starts_at
+    month_start = _month(instant, zone).starts_at
     return month_start if month_start > covered.starts_at else None
 
 
@@ -43,4 +44,9 @@ def next_instant(covered: Period, after: datetime, zone: tzinfo) -> datetime | N
     """Return when revenue is taken next."""
     if after >= covered.ends_at:
         return None
-    return min(covered.ends_at, month_of(after, zone).ends_at)
+    return min(covered.ends_at, _month(after, zone).ends_at)
+
+
+@lru_cache(maxsize=4096)
+def _month(instant: datetime, zone: tzinfo) -> Period:
+    return month_of(instant, zone)

@@ -14,8 +14,9 @@ from typing import Any
 from django.db import transaction
 
 from billing.charging import own
-from billing.charging.posting import Line, Slip, post
+from billing.charging.posting import post
 from billing.charging.reading import exponent_of
+from billing.charging.slips import Line, Slip
 from billing.metering import snapshot
 from billing.metering.snapshot import Snapshot
 from billing.models import Charge

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from billing.charging.posting import Owner
+from billing.charging.slips import Owner
 from billing.metering.snapshot import Snapshot
 from billing.models import Charge, TaxCode
 from ledger import inputs

@@ -7,43 +7,43 @@ or quantity is another fee.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from billing.charging import agreement as plain
-from billing.charging.agreement import Agreement, Sold
-from billing.models import SubscriptionItem
+from billing.charging import reading
+from billing.charging.agreement import Sold
+from billing.charging.cases import Case
+from billing.charging.reading import Item
 from ledger.periods import Period
 
 
-def paid_in_full(
-    agreement: Agreement, sold: Iterable[Sold], items: Mapping[int, SubscriptionItem]
-) -> set[int]:
-    """Return the items whose first cycle is paid; a query only where a policy asks for it."""
-    if agreement.cuts_changes:
-        return set()
-    again = {one.id: one for one in sold if plain.resumes_within_a_cycle(one, agreement)}
+def note(cases: Iterable[Case]) -> None:
+    """Note the items whose first cycle is paid; a query only where a policy asks for it."""
+    again = {case.subscription.pk: (case, found) for case in cases if (found := _resuming(case))}
     if not again:
-        return set()
-    ended = SubscriptionItem.objects.filter(
-        subscription=items[min(again)].subscription_id,
-        key__in={one.key for one in again.values()},
-        ends_at__lte=max(one.starts_at for one in again.values()),
-    )
-    held = [(_offer(row), row.starts_at, row.ends_at) for row in ended if row.ends_at]
-    return {
-        number
-        for number, one in again.items()
-        for offer, starts_at, ends_at in held
-        if offer == _offer(items[number])
-        and ends_at <= one.starts_at
-        and _is_sold_in(plain.cycle(one, agreement, one.starts_at), starts_at, ends_at)
-    }
+        return
+    named = {number: {one.key for one in found} for number, (_, found) in again.items()}
+    held = reading.items_named(named)
+    for number, (case, found) in again.items():
+        ended = [item for item in held.get(number, {}).values() if item.ends_at is not None]
+        case.paid = {one.id for one in found if any(_is_paid(case, one, item) for item in ended)}
 
 
-def _offer(item: SubscriptionItem) -> tuple[Any, ...]:
-    return item.key, item.terms, item.quantity, item.billing_cadence, item.payment_term
+def _resuming(case: Case) -> list[Sold]:
+    if case.agreement.cuts_changes:
+        return []
+    sold = case.sold.values()
+    return [one for one in sold if plain.resumes_within_a_cycle(one, case.agreement)]
+
+
+def _is_paid(case: Case, one: Sold, ended: Item) -> bool:
+    """Say whether an item that has ended was the same, and was sold in the first cycle of one."""
+    assert ended.ends_at is not None, "it has ended"
+    if ended.offer != case.items[one.id].offer or ended.ends_at > one.starts_at:
+        return False
+    cycle = plain.cycle(one, case.agreement, one.starts_at)
+    return _is_sold_in(cycle, ended.starts_at, ended.ends_at)
 
 
 def _is_sold_in(cycle: Period, starts_at: datetime, ends_at: datetime) -> bool:

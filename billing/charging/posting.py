@@ -1,27 +1,24 @@
 """
 From differences to entries: who pays or is paid back, which accounts, what stays on record.
 
-Everything of one instant is one transaction of the journal. An entry names its charge as its
-source, so that a charge can be held against its entries.
+Everything of one instant of one owner is one transaction of the journal. An entry names its
+charge as its source, so that a charge can be held against its entries. Many owners cost as many
+queries as one: what is locked, for all of them, is what is billed, then accruals, then balances.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from billing import rechecking
-from billing.charging.refunds import refund
+from billing.charging import recording
+from billing.charging.slips import Bill, Earning, Line, Owner, Slip, Start, is_deferred
 from billing.metering import accruals
-from billing.metering.accruals import OpenAccrual
 from billing.metering.funding import Payer, Purse, open_purse
-from billing.metering.snapshot import Snapshot, Terms
 from billing.metering.takings import Part, Takings
-from billing.models import Charge, ChargeChange
+from billing.models import Charge
 from ledger import bulk, chart
 from ledger.chart import Spec
 from ledger.money import ZERO, absolute, add, negate, subtract
@@ -29,9 +26,6 @@ from ledger.moves import Move, Posting
 from wallets import watches
 from wallets.burn_order import version_of
 
-CHARGED: Final = "charged"
-CHANGED: Final = "changed"
-EARNED: Final = "earned"
 KIND: Final = "charge"  # of transactions
 
 _PURPOSES: Final = {
@@ -45,177 +39,113 @@ _PURPOSES: Final = {
     Charge.Kind.REBATE: "rebates",
 }
 _LONGEST: Final = 200  # of the name of an account
-_CHANGING: Final = (
-    "posted", "earned", "earned_until", "taken", "ends_at", "scheduled_at", "updated_at",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """Whose charges they are, and how they are paid."""
-
-    catalogue: Snapshot
-    customer_id: int
-    asset_id: int
-    terms: Terms
-    key: str  # of the subscription's or contract's next transaction
-
-
-@dataclass(slots=True, kw_only=True)
-class Sources:
-    """Where the money of a cycle came from, as far as a coupon may give it back."""
-
-    mine: Sequence[Charge | str]  # what the coupon is for: charges, and the takings of usage
-    cycle: Sequence[Charge | str]  # all of the cycle, with what its coupons have given back
-
-    def refund(self, amount: Decimal) -> tuple[list[Part], Decimal]:
-        """Return what goes to which account, and what nothing is left for."""
-        return refund(amount, mine=_taken(self.mine), all_taken=_taken(self.cycle))
-
-    @property
-    def accounts(self) -> set[int]:
-        """Return what it may go back to."""
-        return {number for taken in _taken(self.cycle) for number in Takings(taken).accounts}
-
-
-@dataclass(slots=True, kw_only=True)
-class Line:
-    """A charge, and by how much it changes."""
-
-    charge: Charge
-    amount: Decimal  # above zero: to be paid; below: to be given back
-    effective_at: datetime
-    label: str  # which of several accounts of a purpose
-    feature: str = ""  # what credit may be restricted to
-    explanation: dict[str, Any] = field(default_factory=dict)
-    sources: Sources | None = None  # of a coupon: where what it is for came from
-    ended_at: datetime | None = None  # of what was charged already: where its time ended
-
-
-@dataclass(slots=True, kw_only=True)
-class Earning:
-    """A fee paid in advance, and how much more of it is revenue."""
-
-    charge: Charge
-    amount: Decimal
-    effective_at: datetime
-    label: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Start:
-    """A period of usage that costs something before anything is used."""
-
-    accrual: OpenAccrual
-    amount: Decimal  # by how much it changes
-    effective_at: datetime
-    label: str
-    feature: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class Slip:
-    """All that is posted together."""
-
-    lines: list[Line] = field(default_factory=list)
-    earnings: list[Earning] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.lines or self.earnings or self.starts)
-
 
 _Moves = defaultdict[datetime, list[Move]]
-_Accounts = Mapping[tuple[str, str], int]
+_Accounts = Mapping[Spec, int]
 
 
-def is_deferred(charge: Charge) -> bool:
-    """Say whether a fee is paid before the time that it is for."""
-    return charge.kind == Charge.Kind.FLAT and charge.due_at == charge.starts_at < charge.ends_at
+def post(*, owner: Owner, slip: Slip, at: datetime) -> None:
+    """Post what differs for one owner, as ``post_all`` does."""
+    post_all(bills=[Bill(owner, slip)], at=at)
 
 
-def post(*, owner: Owner, slip: Slip, at: datetime) -> list[int]:
+def post_all(*, bills: Sequence[Bill], at: datetime) -> None:
     """
-    Post what differs, and return the ids of the transactions.
+    Post what differs for owners of one book; who comes first is paid first.
 
-    Must run inside a transaction that has locked what the charges are of.
+    Must run inside a transaction that has locked what the charges are of. Of each slip, only
+    those starts are left that something was missing of.
     """
-    if not slip:
-        return []
-    new = [line.charge for line in slip.lines if line.charge.pk is None]
-    rechecking.charges([line.charge.pk for line in slip.lines if line.charge.pk is not None])
-    Charge.objects.bulk_create(new)
-    accounts = _accounts(owner, slip, at)
-    moves: _Moves = defaultdict(list)
-    purse = _purse(owner, slip, at)
-    if purse is not None:
-        payer = purse.payers[owner.customer_id, owner.asset_id]
-        for line in sorted(slip.lines, key=_turn):
-            _settle(line, payer, accounts, moves, is_credit_only=owner.terms.is_credit_only)
-        for start in slip.starts:
-            _start(start, payer, accounts, moves, is_credit_only=owner.terms.is_credit_only)
+    _open(bills)
+    bills = [bill for bill in bills if bill.slip]
+    if not bills:
+        return
+    new = recording.number([line.charge for _, slip in bills for line in slip.lines])
+    accounts = chart.accounts({spec for bill in bills for spec in _specs(bill)}, at=at)
+    purse = _purse(bills, at)
+    moves = [_moves(bill, purse, accounts) for bill in bills]
+    posted = _post(bills, moves, purse)
+    watches.touch(
+        {number for one in moves for part in one.values() for move in part for number in move[:2]}
+    )
+    recording.save([slip for _, slip in bills], new, posted, at)
+
+
+def _open(bills: Sequence[Bill]) -> None:
+    """Lock what is billed of the charges, and the series that may begin; see what these lack."""
+    charges = [line.charge for _, slip in bills for line in slip.lines]
+    starts = {start.series: start.wanted for _, slip in bills for start in slip.starts}
+    opened = accruals.lock(starts, charge_ids=[one.pk for one in charges if one.pk is not None])
+    for _, slip in bills:
+        slip.starts = [start for start in slip.starts if start.meet(opened[start.series])]
+
+
+def _specs(bill: Bill) -> Iterator[Spec]:
+    owner, slip = bill
+    for line in slip.lines:
+        if line.amount:
+            yield _house(owner, _credited(line.charge), line.label)
+    for start in slip.starts:
+        yield _house(owner, "usage_revenue", start.label)
     for earning in slip.earnings:
-        _earn(earning, accounts, moves)
-    posted = _post(owner, moves, purse)
-    watches.touch({number for part in moves.values() for move in part for number in move[:2]})
-    _record(slip, posted, at)
-    return list(posted.values())
+        yield _house(owner, "deferred_revenue", earning.label)
+        yield _house(owner, "subscription_revenue", earning.label)
 
 
-def _turn(line: Line) -> tuple[datetime, bool, str]:
-    return line.effective_at, line.charge.kind == Charge.Kind.COUPON, line.charge.key
-
-
-def _accounts(owner: Owner, slip: Slip, at: datetime) -> _Accounts:
-    wanted = {(_credited(line.charge), line.label[:_LONGEST]) for line in slip.lines if line.amount}
-    wanted |= {("usage_revenue", start.label) for start in slip.starts}
-    for earning in slip.earnings:
-        wanted |= {
-            (purpose, earning.label[:_LONGEST])
-            for purpose in ("deferred_revenue", "subscription_revenue")
-        }
-    specs = {
-        (purpose, label): Spec(owner.catalogue.book_id, None, purpose, owner.asset_id, label)
-        for purpose, label in wanted
-    }
-    opened = chart.accounts(specs.values(), at=at)
-    return {place: opened[spec] for place, spec in specs.items()}
+def _house(owner: Owner, purpose: str, label: str) -> Spec:
+    return Spec(owner.catalogue.book_id, None, purpose, owner.asset_id, label[:_LONGEST])
 
 
 def _credited(charge: Charge) -> str:
     return "deferred_revenue" if is_deferred(charge) else _PURPOSES[Charge.Kind(charge.kind)]
 
 
-def _purse(owner: Owner, slip: Slip, at: datetime) -> Purse | None:
-    """Lock what the customer may pay with, and what something may go back to."""
-    lines = [line for line in slip.lines if line.amount]
-    times = [line.effective_at for line in lines] + [start.effective_at for start in slip.starts]
-    if not times:
+def _purse(bills: Sequence[Bill], at: datetime) -> Purse | None:
+    """Lock what the customers may pay with, and what something may go back to."""
+    paying = [bill for bill in bills if bill.slip.paid]
+    if not paying:
         return None
-    back = {account for line in lines for account in Takings(line.charge.taken).accounts}
-    back |= {account for line in lines if line.sources for account in line.sources.accounts}
-    back |= {account for start in slip.starts for account in start.accrual.takings.accounts}
+    times = [one.effective_at for _, slip in paying for one in slip.paid]
     return open_purse(
-        catalogue=owner.catalogue,
-        wanted=[(owner.customer_id, owner.asset_id)],
-        terms={owner.customer_id: owner.terms},
+        catalogue=paying[0].owner.catalogue,
+        wanted={(owner.customer_id, owner.asset_id) for owner, _ in paying},
+        terms={owner.customer_id: owner.terms for owner, _ in paying},
         since=min(times),
         until=max(times),
         at=at,
-        taken=back,
+        taken=set().union(*(slip.givers for _, slip in paying)),
     )
 
 
-def _settle(
-    line: Line, payer: Payer, accounts: _Accounts, moves: _Moves, *, is_credit_only: bool
-) -> None:
+def _moves(bill: Bill, purse: Purse | None, accounts: _Accounts) -> _Moves:
+    """Have one owner pay or be paid back; return what moves, by its instant."""
+    owner, slip = bill
+    moves: _Moves = defaultdict(list)
+    if slip.paid:
+        assert purse is not None, "it is there for who pays"
+        payer = purse.payers[owner.customer_id, owner.asset_id]
+        for line in sorted(slip.lines, key=_turn):
+            _settle(owner, line, payer, accounts, moves)
+        for start in slip.starts:
+            _start(owner, start, payer, accounts, moves)
+    for earning in slip.earnings:
+        _earn(owner, earning, accounts, moves)
+    return moves
+
+
+def _turn(line: Line) -> tuple[datetime, bool, str]:
+    return line.effective_at, line.charge.kind == Charge.Kind.COUPON, line.charge.key
+
+
+def _settle(owner: Owner, line: Line, payer: Payer, accounts: _Accounts, moves: _Moves) -> None:
     """Have the customer pay a difference, or be paid back where it came from."""
     charge, at = line.charge, line.effective_at
     if line.amount:
-        house = accounts[_credited(charge), line.label[:_LONGEST]]
+        house = accounts[_house(owner, _credited(charge), line.label)]
         takings = Takings(charge.taken)
         if line.amount > ZERO:
-            for account_id, part in _paid(line, payer, takings, is_credit_only=is_credit_only):
+            parts = _paid(line, payer, takings, is_credit_only=owner.terms.is_credit_only)
+            for account_id, part in parts:
                 moves[at].append(Move(account_id, house, part, at, charge.pk))
         else:
             for account_id, part in _given_back(line, payer, takings):
@@ -253,16 +183,15 @@ def _given_back(line: Line, payer: Payer, takings: Takings) -> list[Part]:
     return parts
 
 
-def _taken(sources: Sequence[Charge | str]) -> list[str]:
-    return [one if isinstance(one, str) else one.taken for one in sources]
-
-
-def _start(
-    start: Start, payer: Payer, accounts: _Accounts, moves: _Moves, *, is_credit_only: bool
-) -> None:
+def _start(owner: Owner, start: Start, payer: Payer, accounts: _Accounts, moves: _Moves) -> None:
     """Take a first tier's flat price into its series, as the first event would."""
-    at, takings = start.effective_at, start.accrual.takings
-    house = accounts["usage_revenue", start.label]
+    assert start.accrual is not None, "it has been locked"
+    at, takings, is_credit_only = (
+        start.effective_at,
+        start.accrual.takings,
+        owner.terms.is_credit_only,
+    )
+    house = accounts[_house(owner, "usage_revenue", start.label)]
     if start.amount > ZERO:
         for account_id, part in payer.pay(start.amount, at, start.feature, takings, is_credit_only):
             moves[at].append(Move(account_id, house, part, at))
@@ -272,10 +201,10 @@ def _start(
     start.accrual.amount = add(start.accrual.amount, start.amount)
 
 
-def _earn(earning: Earning, accounts: _Accounts, moves: _Moves) -> None:
+def _earn(owner: Owner, earning: Earning, accounts: _Accounts, moves: _Moves) -> None:
     charge, at = earning.charge, earning.effective_at
     deferred, revenue = (
-        accounts[purpose, earning.label[:_LONGEST]]
+        accounts[_house(owner, purpose, earning.label)]
         for purpose in ("deferred_revenue", "subscription_revenue")
     )
     charge.earned = add(charge.earned, earning.amount)
@@ -283,64 +212,43 @@ def _earn(earning: Earning, accounts: _Accounts, moves: _Moves) -> None:
     moves[at].append(Move(debit, credit, absolute(earning.amount), at, charge.pk))
 
 
-def _post(owner: Owner, moves: _Moves, purse: Purse | None) -> dict[datetime, int]:
-    """Post a transaction for each instant, and return their ids; expired credit comes back too."""
-    times = sorted(moves)
-    postings = [_posting(owner, str(place), at, moves[at]) for place, at in enumerate(times)]
+def _post(
+    bills: Sequence[Bill], moves: Sequence[_Moves], purse: Purse | None
+) -> list[dict[datetime, int]]:
+    """Post a transaction for each instant of each owner; return their ids, by instant."""
+    postings: list[Posting] = []
+    for (owner, _), mine in zip(bills, moves, strict=True):
+        postings += _postings(owner, "", mine)
     if not postings:
-        return {}
-    returned: _Moves = defaultdict(list)  # from breakage, when the lots expired
-    for move in purse.reclaims() if purse is not None else ():
-        assert move.effective_at is not None, "it is dated by itself"
-        returned[move.effective_at].append(move)
-    postings += [
-        _posting(owner, f"reclaim:{place}", at, returned[at])
-        for place, at in enumerate(sorted(returned))
-    ]
-    posted = bulk.post(postings=postings)
-    return {at: one.transaction_id for at, one in zip(times, posted, strict=False)}
+        return [{} for _ in bills]
+    posted = iter(bulk.post(postings=[*postings, *_reclaims(bills, purse)]))
+    return [{at: next(posted).transaction_id for at in sorted(mine)} for mine in moves]
 
 
-def _posting(owner: Owner, name: str, at: datetime, moves: Sequence[Move]) -> Posting:
-    return Posting(
-        book_id=owner.catalogue.book_id,
-        kind=KIND,
-        key=f"{owner.key}:{name}",
-        effective_at=at,
-        moves=moves,
-        metadata={"burn_order": version_of(owner.catalogue.book_id)},
-    )
+def _reclaims(bills: Sequence[Bill], purse: Purse | None) -> Iterator[Posting]:
+    """Bring expired credit back, for who comes first of those that may have taken it."""
+    rest = purse.reclaims() if purse is not None else []
+    for owner, _ in bills if rest else ():
+        assert purse is not None, "something comes back by it"
+        pool = purse.candidates.pool(owner.customer_id, owner.asset_id)
+        accounts = {lot.account_id for lot in pool}
+        returned: _Moves = defaultdict(list)  # from breakage, when the lots expired
+        for move in rest:
+            assert move.effective_at is not None, "it is dated by itself"
+            if move.credit in accounts:
+                returned[move.effective_at].append(move)
+        rest = [move for move in rest if move.credit not in accounts]
+        yield from _postings(owner, "reclaim:", returned)
 
 
-def _record(slip: Slip, posted: Mapping[datetime, int], at: datetime) -> None:
-    accruals.save(start.accrual for start in slip.starts)
-    changes = [
-        ChargeChange(
-            charge=line.charge,
-            amount=line.amount,
-            reason=CHANGED if line.charge.posted != line.amount else CHARGED,
-            explanation=line.explanation,
-            transaction_id=posted[line.effective_at],
-            effective_at=line.effective_at,
-            recorded_at=at,
+def _postings(owner: Owner, name: str, moves: _Moves) -> Iterator[Posting]:
+    book_id = owner.catalogue.book_id
+    for place, at in enumerate(sorted(moves)):
+        yield Posting(
+            book_id=book_id,
+            kind=KIND,
+            key=f"{owner.key}:{name}{place}",
+            effective_at=at,
+            moves=moves[at],
+            metadata={"burn_order": version_of(book_id)},
         )
-        for line in slip.lines
-        if line.amount
-    ]
-    changes += [
-        ChargeChange(
-            charge=earning.charge,
-            amount=earning.amount,
-            reason=EARNED,
-            transaction_id=posted[earning.effective_at],
-            effective_at=earning.effective_at,
-            recorded_at=at,
-        )
-        for earning in slip.earnings
-    ]
-    charges = {line.charge.pk: line.charge for line in slip.lines}
-    charges |= {earning.charge.pk: earning.charge for earning in slip.earnings}
-    for charge in charges.values():
-        charge.updated_at = at
-    Charge.objects.bulk_update(charges.values(), _CHANGING)
-    ChargeChange.objects.bulk_create(changes)

@@ -1,31 +1,32 @@
 """
-One instant of one subscription: what is owed by then, less what is posted, is posted.
+One instant of each of several subscriptions: what is owed by then, less what is posted, is posted.
 
 Only what touches the instant is looked at: the cycles that begin, end or run then, and the
 charges for them. So an instant costs the same whatever lies before it, and a change costs what
-it changes: it moves ``due_at`` back to where it takes effect.
+it changes: it moves ``due_at`` back to where it takes effect. Many subscriptions take as many
+queries as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from django.db import transaction
-from django.db.models import Min
+from django.db import connection, transaction
 
 from billing.charging import agreement as plain
-from billing.charging import coupons, earning, fees, pauses, reading, starts
-from billing.charging.agreement import TICK, Agreement, Sold, Stretch
+from billing.charging import cases, coupons, earning, fees, pauses, reading, starts
+from billing.charging.agreement import TICK, Sold, Stretch
+from billing.charging.cases import Case
 from billing.charging.fees import Standing, Wanted
-from billing.charging.posting import Earning, Line, Owner, Slip, is_deferred, post
-from billing.charging.running import amounts_of
+from billing.charging.posting import post_all
+from billing.charging.reading import Item
+from billing.charging.running import Place, amounts_of
+from billing.charging.slips import Bill, Earning, Line, Owner, is_deferred
 from billing.metering.snapshot import Snapshot
-from billing.models import Charge, PlanVersion, Subscription, SubscriptionItem
-from ledger.models import Customer
+from billing.models import Charge, PlanVersion, Subscription
 from ledger.money import ZERO, add, subtract
 from ledger.periods import Period
 
@@ -38,122 +39,96 @@ class Step(NamedTuple):
     due_at: datetime | None  # the next instant
 
 
-@dataclass(slots=True, kw_only=True)
-class Case:
-    """A subscription under lock, with all that touches the instant."""
-
-    subscription: Subscription
-    agreement: Agreement
-    instant: datetime
-    items: dict[int, SubscriptionItem]
-    sold: dict[int, Sold]
-    charges: dict[str, Charge]
-    paid: set[int]  # items whose first cycle is paid already
-    slip: Slip = field(default_factory=Slip)
-
-
-def settle(
-    *, subscription: Subscription, until: datetime, catalogue: Snapshot, wait: bool = True
-) -> Step | None:
+def settle_all(
+    *,
+    subscriptions: Collection[Subscription],
+    until: datetime,
+    catalogue: Snapshot,
+    wait: bool = True,
+) -> dict[int, Step]:
     """
-    Post what falls due at the subscription's next instant, if that is not after ``until``.
+    Post what falls due at the next instant of each subscription, as far as that is by ``until``.
 
-    Running it again, late, or at once changes nothing: what is posted is compared with what is
-    owed. None: nothing is due, or with ``wait`` false somebody else is at it.
+    All are of one book, and all or none are done. Running it again, late, or at once changes
+    nothing: what is posted is compared with what is owed. Who is due first is paid for first. A
+    subscription that is missing in what comes back has nothing due or, with ``wait`` false,
+    somebody else is at it.
     """
     with transaction.atomic():
-        locked = _lock(subscription, wait=wait)
-        if locked is None or locked.due_at is None or locked.due_at > until:
-            return None
-        case = _open(locked, locked.due_at)
-        _compare(case)
-        starts.compare(case.slip, case.agreement, case.sold.values(), case.items, case.instant)
-        coupons.compare(case.slip, case.subscription, case.agreement, case.charges, case.instant)
-        _earn(case)
-        post(owner=_owner(locked, catalogue), slip=case.slip, at=until)
-        following = _next(case)
-        _move_on(locked, following, has_posted=bool(case.slip))
-        count = len(case.slip.lines) + len(case.slip.earnings) + len(case.slip.starts)
-        return Step(case.instant, count, following)
+        found = cases.read(cases.lock(subscriptions, until=until, wait=wait))
+        if not found:
+            return {}
+        pauses.note(found)
+        _compare(found)
+        coupons.compare(found)
+        starts.note(found)
+        for case in found:
+            _earn(case)
+        post_all(bills=_bills(found, catalogue), at=until)
+        following = _following(found)
+        posted = {case.subscription.pk for case in found if case.slip}
+        due = {case.subscription: following[case.subscription.pk] for case in found}
+        cases.move_on(due, posted)
+        return {
+            case.subscription.pk: Step(case.instant, len(case.slip), due[case.subscription])
+            for case in found
+        }
 
 
-def _lock(subscription: Subscription, *, wait: bool) -> Subscription | None:
-    """Lock the customer, as changes of subscriptions do, then the subscription."""
-    owners = Customer.objects.select_for_update(no_key=True, skip_locked=not wait)
-    if not owners.filter(pk=subscription.customer_id).exists():
-        return None
-    rows = Subscription.objects.select_for_update(no_key=True, of=("self",))
-    return rows.select_related("book", "asset").get(pk=subscription.pk)
-
-
-def _open(subscription: Subscription, instant: datetime) -> Case:
-    items = reading.items_of(subscription, instant)
-    touching = Charge.objects.filter(
-        subscription=subscription, starts_at__lte=instant, ends_at__gte=instant
-    )
-    charges = {row.key: row for row in touching.select_related("item__feature", "item__meter")}
-    # Of items that have ended, what was charged for the time after stands in their charges.
-    ended = {c.item_id: c.item for c in charges.values() if c.item_id and c.item_id not in items}
-    if ended:
-        gone = SubscriptionItem.objects.filter(pk__in=ended)
-        items |= {row.pk: row for row in gone.select_related("feature", "meter__unit", "rate")}
-    for row in items.values():
-        row.subscription = subscription
-    agreement = reading.agreement_of(subscription)
-    sold = {pk: reading.sold_of(row, subscription.asset) for pk, row in items.items()}
-    return Case(
-        subscription=subscription,
-        agreement=agreement,
-        instant=instant,
-        items=items,
-        sold=sold,
-        charges=charges,
-        paid=pauses.paid_in_full(agreement, sold.values(), items),
-    )
-
-
-def _owner(subscription: Subscription, catalogue: Snapshot) -> Owner:
-    terms = catalogue.terms_of([subscription.customer_id])[subscription.customer_id]
-    mode = subscription.settlement_mode
-    is_credit_only = mode == PlanVersion.Settlement.CREDIT_ONLY
-    return Owner(
-        catalogue=catalogue,
-        customer_id=subscription.customer_id,
-        asset_id=subscription.asset_id,
-        terms=terms._replace(is_credit_only=is_credit_only),
-        key=f"subscription:{subscription.pk}:{subscription.postings}",
-    )
-
-
-def _move_on(subscription: Subscription, due_at: datetime | None, *, has_posted: bool) -> None:
-    subscription.due_at = due_at
-    subscription.postings += has_posted
-    subscription.save(update_fields=["due_at", "postings"])
+def _bills(found: Sequence[Case], catalogue: Snapshot) -> list[Bill]:
+    terms = catalogue.terms_of(case.subscription.customer_id for case in found)
+    bills = []
+    for case in found:
+        one = case.subscription
+        is_credit_only = one.settlement_mode == PlanVersion.Settlement.CREDIT_ONLY
+        owner = Owner(
+            catalogue=catalogue,
+            customer_id=one.customer_id,
+            asset_id=one.asset_id,
+            terms=terms[one.customer_id]._replace(is_credit_only=is_credit_only),
+            key=f"subscription:{one.pk}:{one.postings}",
+        )
+        bills.append(Bill(owner, case.slip))
+    return bills
 
 
 # --- What is owed ------------------------------------------------------------------------
 
 
-def _compare(case: Case) -> None:
+def _compare(found: Sequence[Case]) -> None:
     """Note each fee and minimum that differs from what is posted."""
-    wanted = {one.key: one for one in _wanted(case)}
-    _know(case, wanted)
-    mine = {
-        key: charge
-        for key, charge in case.charges.items()
-        if charge.kind in {Charge.Kind.FLAT, Charge.Kind.MINIMUM}
-    }
-    for key in sorted(wanted.keys() | mine.keys()):
-        _compare_one(case, mine.get(key), wanted.get(key))
-
-
-def _know(case: Case, wanted: Mapping[str, Wanted]) -> None:
-    """Read the charges that are wanted and have been cut to before the instant."""
-    if unknown := wanted.keys() - case.charges.keys():
-        rows = Charge.objects.filter(book=case.subscription.book_id, key__in=unknown)
-        case.charges |= {
-            row.key: row for row in rows.select_related("item__feature", "item__meter")
+    wanted = [{one.key: one for one in _fees(case)} for case in found]
+    minimums = [list(_minimums(case)) for case in found]
+    used = amounts_of(
+        place for due in minimums for one, stretch in due for place in _place(one, stretch)
+    )
+    for case, mine, due in zip(found, wanted, minimums, strict=True):
+        for sold, stretch in due:
+            amounts = [used.get(place, ZERO) for place in _place(sold, stretch)]
+            one = fees.minimum(sold, case.agreement, stretch, amounts[0] if amounts else ZERO)
+            mine[one.key] = one
+    _know(found, wanted)
+    for case, mine in zip(found, wanted, strict=True):
+        standing = {
+            key: charge
+            for key, charge in case.charges.items()
+            if charge.kind in {Charge.Kind.FLAT, Charge.Kind.MINIMUM}
         }
+        for key in sorted(mine.keys() | standing.keys()):
+            _compare_one(case, standing.get(key), mine.get(key))
+
+
+def _know(found: Sequence[Case], wanted: Sequence[Collection[str]]) -> None:
+    """Read the charges that are wanted and have been cut to before the instant."""
+    unknown = {
+        key
+        for case, mine in zip(found, wanted, strict=True)
+        for key in mine
+        if key not in case.charges
+    }
+    known = cases.charges_named(found[0].subscription.book_id, unknown)
+    for case, mine in zip(found, wanted, strict=True):
+        case.charges |= {key: known[key] for key in mine if key in known}
 
 
 def _compare_one(case: Case, charge: Charge | None, wanted: Wanted | None) -> None:
@@ -168,26 +143,26 @@ def _compare_one(case: Case, charge: Charge | None, wanted: Wanted | None) -> No
         changes_at = fees.changes_at(before, wanted)
         if changes_at is None or changes_at > case.instant:
             return
-        line = _change(case, charge, item, wanted, changes_at)
+        line = _change(charge, item, wanted, changes_at)
     case.slip.lines.append(line)
 
 
-def _item(case: Case, charge: Charge | None, wanted: Wanted | None) -> SubscriptionItem:
+def _item(case: Case, charge: Charge | None, wanted: Wanted | None) -> Item:
     if wanted is not None:
         return case.items[wanted.item_id]
     assert charge is not None, "one of the two is there"
-    assert charge.item is not None, "fees are of items"
-    return charge.item
+    assert charge.item_id is not None, "fees are of items"
+    return case.items[charge.item_id]
 
 
-def _first(case: Case, item: SubscriptionItem, wanted: Wanted) -> Line:
+def _first(case: Case, item: Item, wanted: Wanted) -> Line:
     charge = Charge(
         book_id=case.subscription.book_id,
         customer_id=case.subscription.customer_id,
         key=wanted.key,
         kind=wanted.kind,
-        subscription=case.subscription,
-        item=item,
+        subscription_id=case.subscription.pk,
+        item_id=item.id,
         asset_id=case.subscription.asset_id,
         name=item.name,
         starts_at=wanted.starts_at,
@@ -201,9 +176,7 @@ def _first(case: Case, item: SubscriptionItem, wanted: Wanted) -> Line:
     return _line(charge, item, wanted, wanted.effective_at)
 
 
-def _change(
-    case: Case, charge: Charge, item: SubscriptionItem, wanted: Wanted | None, at: datetime
-) -> Line:
+def _change(charge: Charge, item: Item, wanted: Wanted | None, at: datetime) -> Line:
     is_early = charge.due_at == charge.starts_at
     ended_at = charge.ends_at
     if wanted is not None:
@@ -214,51 +187,50 @@ def _change(
     return line
 
 
-def _line(charge: Charge, item: SubscriptionItem, wanted: Wanted | None, at: datetime) -> Line:
+def _line(charge: Charge, item: Item, wanted: Wanted | None, at: datetime) -> Line:
     amount = wanted.amount if wanted is not None else ZERO
     return Line(
         charge=charge,
         amount=subtract(amount, charge.posted),
         effective_at=at,
         label=item.key,
-        feature=reading.feature_of(item),
+        feature=item.feature,
         explanation=wanted.explanation if wanted is not None else {"share": "0/1"},
     )
 
 
-def _wanted(case: Case) -> Iterator[Wanted]:
-    minimums: list[tuple[Sold, Stretch]] = []
+def _fees(case: Case) -> Iterator[Wanted]:
     for sold in case.sold.values():
-        if sold.is_idle:
+        if sold.is_usage:
             continue
         if sold.cadence is None:
             yield fees.one_time(sold, case.agreement)
             continue
-        for cycle in _cycles(case, sold):
-            stretch = _stretch(case, sold, cycle)
-            if stretch is None:
-                continue
-            if not sold.is_usage:
-                yield fees.fee(sold, case.agreement, stretch)
-            elif sold.minimum is not None and stretch.covered.ends_at <= case.instant:
-                minimums.append((sold, stretch))
-    yield from _minimums(case, minimums)
+        for stretch in _stretches(case, sold):
+            yield fees.fee(sold, case.agreement, stretch)
 
 
-def _stretch(case: Case, sold: Sold, cycle: Period) -> Stretch | None:
-    stretch = plain.stretch(sold, case.agreement, cycle)
-    if stretch is not None and sold.id in case.paid and sold.starts_at in cycle:
-        return stretch._replace(share=Fraction(0))
-    return stretch
+def _minimums(case: Case) -> Iterator[tuple[Sold, Stretch]]:
+    """Return the minimums that are due, and what of time they are for."""
+    for sold in case.sold.values():
+        if sold.minimum is not None:
+            for stretch in _stretches(case, sold):
+                if stretch.covered.ends_at <= case.instant:
+                    yield sold, stretch
 
 
-def _minimums(case: Case, due: list[tuple[Sold, Stretch]]) -> Iterator[Wanted]:
-    used = amounts_of(
-        (sold.rate_id, stretch.covered.starts_at) for sold, stretch in due if sold.rate_id
-    )
-    for sold, stretch in due:
-        amount = used.get((sold.rate_id or 0, stretch.covered.starts_at), ZERO)
-        yield fees.minimum(sold, case.agreement, stretch, amount)
+def _place(sold: Sold, stretch: Stretch) -> list[Place]:
+    return [(sold.rate_id, stretch.covered.starts_at)] if sold.rate_id is not None else []
+
+
+def _stretches(case: Case, sold: Sold) -> Iterator[Stretch]:
+    for cycle in _cycles(case, sold):
+        stretch = plain.stretch(sold, case.agreement, cycle)
+        if stretch is None:
+            continue
+        if sold.id in case.paid and sold.starts_at in cycle:
+            stretch = stretch._replace(share=Fraction(0))
+        yield stretch
 
 
 def _cycles(case: Case, sold: Sold) -> Iterable[Period]:
@@ -291,13 +263,13 @@ def _earn(case: Case) -> None:
         due = earning.earned(posted, covered, until, case.agreement.exponent)
         charge.earned_until = until
         if change := subtract(due, charge.earned):
-            assert charge.item is not None, "fees are of items"
+            assert charge.item_id is not None, "fees are of items"
             case.slip.earnings.append(
                 Earning(
                     charge=charge,
                     amount=change,
                     effective_at=until - TICK,
-                    label=charge.item.key,
+                    label=case.items[charge.item_id].key,
                 )
             )
 
@@ -305,23 +277,41 @@ def _earn(case: Case) -> None:
 # --- What comes next ---------------------------------------------------------------------
 
 
-def _next(case: Case) -> datetime | None:
+def _following(found: Sequence[Case]) -> dict[int, datetime | None]:
+    """Return when something falls due next, by subscription."""
+    ahead = _charged_ahead(found)
+    return {
+        case.subscription.pk: min(
+            (at for at in [*_next(case), *ahead.get(case.subscription.pk, ())] if at is not None),
+            default=None,
+        )
+        for case in found
+    }
+
+
+def _next(case: Case) -> Iterator[datetime | None]:
     after, agreement = case.instant, case.agreement
-    instants = [plain.next_instant(sold, agreement, after) for sold in case.sold.values()]
-    instants += [
-        earning.next_instant(Period(charge.starts_at, charge.ends_at), after, agreement.months_zone)
-        for charge in case.charges.values()
-        if is_deferred(charge) and (charge.posted or charge.earned)
-    ]
-    instants += [coupons.next_instant(case.subscription, agreement, after)]
-    instants += _charged_ahead(case.subscription, after)
-    return min((instant for instant in instants if instant is not None), default=None)
+    for sold in case.sold.values():
+        yield plain.next_instant(sold, agreement, after)
+    for charge in case.charges.values():
+        if is_deferred(charge) and (charge.posted or charge.earned):
+            covered = Period(charge.starts_at, charge.ends_at)
+            yield earning.next_instant(covered, after, agreement.months_zone)
+    yield coupons.next_instant(case)
 
 
-def _charged_ahead(subscription: Subscription, after: datetime) -> list[datetime | None]:
-    """Return when charges begin and end that are on record for the time to come."""
-    rows = Charge.objects.filter(subscription=subscription, ends_at__gt=after)
-    rows = rows.exclude(posted=ZERO, earned=ZERO)
-    ends = rows.aggregate(ends=Min("ends_at"))["ends"]
-    starts_at = rows.filter(due_at__gt=after).aggregate(due=Min("due_at"))["due"]
-    return [ends, starts_at]
+def _charged_ahead(found: Sequence[Case]) -> dict[int, tuple[datetime | None, datetime | None]]:
+    """Return when charges end and begin that are on record for the time to come."""
+    after = {case.subscription.pk: case.instant for case in found}
+    with connection.cursor() as cursor:
+        cursor.execute(_AHEAD, reading.instants(after))
+        return {number: (ends_at, due_at) for number, ends_at, due_at in cursor.fetchall()}
+
+
+_AHEAD: Final = """
+    SELECT n.id, min(c.ends_at), min(c.due_at) FILTER (WHERE c.due_at > n.after)
+    FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, after)
+    JOIN billing_charge c ON c.subscription_id = n.id AND c.ends_at > n.after
+    WHERE c.posted <> 0 OR c.earned <> 0
+    GROUP BY n.id
+"""

@@ -7,85 +7,94 @@ it, and nothing is due of it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.db import connection
 
 from billing.charging import agreement as plain
-from billing.charging import reading
-from billing.charging.agreement import Agreement, Sold
-from billing.charging.posting import Slip, Start
-from billing.metering import accruals
+from billing.charging.agreement import Sold
+from billing.charging.cases import Case
+from billing.charging.slips import Start
 from billing.metering.accruals import Series, Wanted
-from billing.models import Accrual, SubscriptionItem
-from ledger.money import ZERO, subtract
+from ledger import arrays
+from ledger.money import ZERO
 
 
-def compare(
-    slip: Slip,
-    agreement: Agreement,
-    sold: Iterable[Sold],
-    items: Mapping[int, SubscriptionItem],
-    instant: datetime,
-) -> None:
-    """Note each series that begins then, or was opened for time that is no longer sold."""
-    named = {
-        series: one
-        for one in sold
-        if one.starting
-        for series in _series(one, agreement, items[one.id], instant)
-    }
-    if not named:
+class _Usage(NamedTuple):
+    """An item of usage that costs something from the start."""
+
+    case: Case
+    sold: Sold
+    customer_id: int
+    meter_id: int
+
+    def series(self, period_start: datetime) -> Series:
+        """Return the series of its period that starts then."""
+        return Series(self.customer_id, self.meter_id, self.sold.rate_id, period_start)
+
+
+def note(cases: Iterable[Case]) -> None:
+    """Note each series that begins then, or may be open for time that is no longer sold."""
+    usage = [one for case in cases for one in _usage(case)]
+    for one in usage:
+        sold, instant = one.sold, one.case.instant
+        if sold.starts_at <= instant and (sold.ends_at is None or instant < sold.ends_at):
+            whole = plain.cycle(sold, one.case.agreement, instant)
+            _start(one, max(whole.starts_at, sold.starts_at))
+    _unsold([one for one in usage if one.sold.ends_at and one.sold.ends_at <= one.case.instant])
+    for case in {id(one.case): one.case for one in usage}.values():
+        case.slip.starts.sort(key=lambda one: (one.series.period_start, one.series.rate_id or 0))
+
+
+def _usage(case: Case) -> Iterator[_Usage]:
+    for sold in case.sold.values():
+        if sold.starting:
+            assert sold.meter_id is not None, "usage is metered"
+            yield _Usage(case, sold, case.subscription.customer_id, sold.meter_id)
+
+
+def _unsold(ended: Sequence[_Usage]) -> None:
+    """Note the series that were opened for time after the end; one query, if any has ended."""
+    if not ended:
         return
-    opened = accruals.lock(
-        {
-            series: Wanted(_scale(items[one.id]), _end(series, one, agreement), is_late=True)
-            for series, one in named.items()
-        }
+    with connection.cursor() as cursor:
+        columns: list[str | list[datetime | None]] = [
+            arrays.whole(one.customer_id for one in ended),
+            arrays.whole(one.meter_id for one in ended),
+            arrays.whole(one.sold.rate_id or 0 for one in ended),
+            [one.sold.ends_at for one in ended],
+        ]
+        cursor.execute(_OPENED, columns)
+        for place, period_start in cursor.fetchall():
+            _start(ended[place - 1], period_start)
+
+
+def _start(one: _Usage, period_start: datetime) -> None:
+    case, sold = one.case, one.sold
+    item, series = case.items[sold.id], one.series(period_start)
+    is_sold = sold.ends_at is None or period_start < sold.ends_at
+    ends_at = plain.cycle(sold, case.agreement, period_start).ends_at
+    if sold.ends_at is not None:
+        ends_at = min(ends_at, sold.ends_at)
+    case.slip.starts.append(
+        Start(
+            series=series,
+            wanted=Wanted(item.scale, ends_at, is_late=True),
+            due=sold.starting if is_sold else ZERO,
+            label=item.product,
+            feature=item.feature,
+        )
     )
-    for series in sorted(named, key=lambda series: (series.period_start, series.rate_id or 0)):
-        accrual, one = opened[series], named[series]
-        if accrual.running.count:
-            continue  # what was used has been priced with it
-        is_sold = one.ends_at is None or series.period_start < one.ends_at
-        if due := subtract(one.starting if is_sold else ZERO, accrual.amount):
-            item = items[one.id]
-            slip.starts.append(
-                Start(
-                    accrual=accrual,
-                    amount=due,
-                    effective_at=series.period_start,
-                    label=reading.product_sold(item),
-                    feature=reading.feature_of(item),
-                )
-            )
 
 
-def _series(
-    sold: Sold, agreement: Agreement, item: SubscriptionItem, instant: datetime
-) -> Iterator[Series]:
-    assert sold.meter_id is not None, "usage is metered"
-    if sold.starts_at <= instant and (sold.ends_at is None or instant < sold.ends_at):
-        whole = plain.cycle(sold, agreement, instant)
-        starts_at = max(whole.starts_at, sold.starts_at)
-        yield Series(item.customer_id, sold.meter_id, sold.rate_id, starts_at)
-    if sold.ends_at is not None and sold.ends_at <= instant:
-        opened = Accrual.objects.filter(
-            customer_id=item.customer_id,
-            meter_id=sold.meter_id,
-            rate=item.rate,
-            period_start__gte=sold.ends_at,
-            events=0,
-        ).exclude(amount=ZERO)
-        for period_start in opened.values_list("period_start", flat=True):
-            yield Series(item.customer_id, sold.meter_id, sold.rate_id, period_start)
-
-
-def _end(series: Series, sold: Sold, agreement: Agreement) -> datetime:
-    """Return when the period of a series ends."""
-    ends_at = plain.cycle(sold, agreement, series.period_start).ends_at
-    return ends_at if sold.ends_at is None else min(ends_at, sold.ends_at)
-
-
-def _scale(item: SubscriptionItem) -> int:
-    assert item.meter is not None, "usage is metered"
-    return item.meter.unit.scale
+_OPENED: Final = """
+    SELECT n.place, a.period_start
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) WITH ORDINALITY
+         AS n (customer_id, meter_id, rate_id, ends_at, place)
+    JOIN billing_accrual a ON a.customer_id = n.customer_id AND a.meter_id = n.meter_id
+         AND a.rate_id = n.rate_id AND a.period_start >= n.ends_at
+    WHERE a.events = 0 AND a.amount <> 0
+    ORDER BY n.place, a.period_start
+"""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from billing.charging import rebates
 from billing.charging.agreement import TICK
-from billing.charging.posting import Line, Sources
 from billing.charging.reading import exponent_of
+from billing.charging.slips import Line, Sources
 from billing.contracts.drawing import drawn, takings_of
 from billing.models import Charge, Contract
 from ledger.money import ZERO, negate, subtract, text

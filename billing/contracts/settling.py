@@ -13,9 +13,10 @@ from decimal import Decimal
 from django.db import transaction
 
 from billing.charging.agreement import TICK
-from billing.charging.posting import Line, Owner, Slip, post
+from billing.charging.posting import post
 from billing.charging.reading import exponent_of
 from billing.charging.settling import Step
+from billing.charging.slips import Line, Owner, Slip
 from billing.contracts import rebating, rolling
 from billing.contracts.rolling import Standing
 from billing.contracts.signing import Rung, rungs

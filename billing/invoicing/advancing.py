@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connection
 
 from billing.invoicing import issuing, lifecycle
-from billing.invoicing.halving import halved
 from ledger import arrays
+from ledger.halving import halved
 from ledger.money import text
 
 MOST_ATTEMPTS: Final = 15  # by itself; then a person has to look

@@ -174,14 +174,9 @@ def _not_charged(run: Run, part: RunPart, at: datetime) -> list[int]:
 
 
 def _charge(customer_ids: Sequence[int], *, until: datetime) -> None:
-    """Have done what is due for customers; whose fails says so on its draft."""
-    for customer in Customer.objects.filter(pk__in=customer_ids).order_by("pk"):
-        try:
-            due.run(customer=customer, until=until)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:  # noqa: S112 - drafting notes what is not charged, the sweep logs why
-            continue
+    """Have done what is due for customers; whose fails says so on its draft, the sweep logs why."""
+    customers = Customer.objects.filter(pk__in=customer_ids).order_by("pk")
+    due.run_each(customers=list(customers), until=until)
 
 
 def _do(run: Run, part: RunPart, at: datetime) -> None:

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Final
 
 from billing.invoicing import advancing, making, running
-from billing.invoicing.halving import halved
 from billing.models import Run, Supplier
+from ledger.halving import halved
 from ledger.models import Book
 
 CAUSE: Final = "schedule"

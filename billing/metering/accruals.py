@@ -9,7 +9,7 @@ balances.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -64,11 +64,14 @@ class Wanted(NamedTuple):
     is_late: bool = False  # what was billed of it may be settled
 
 
-def lock(wanted: dict[Series, Wanted]) -> dict[Series, OpenAccrual]:
+def lock(
+    wanted: Mapping[Series, Wanted], *, charge_ids: Collection[int] = ()
+) -> dict[Series, OpenAccrual]:
     """
     Lock the accruals of these series, opening new ones; late ones are looked at once more.
 
-    Two queries when all exist and none is late.
+    What is billed of them, and of charges, is locked before. Two queries when all exist and none
+    is late.
     """
     found = _find(wanted)
     if len(found) < len(wanted):
@@ -76,8 +79,8 @@ def lock(wanted: dict[Series, Wanted]) -> dict[Series, OpenAccrual]:
             cursor.execute(_CREATE, _created(sorted(wanted, key=order), wanted))
         found = _find(wanted)
     late = {n: wanted[series].ends_at for n, series in found.items() if wanted[series].is_late}
-    rechecking.usage(list(late))
-    opened = _locked(found, wanted)
+    rechecking.billed(accrual_ids=list(late), charge_ids=charge_ids)
+    opened = _locked(found, wanted) if found else {}
     rechecking.adjustments(late)
     return opened
 

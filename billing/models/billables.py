@@ -22,8 +22,8 @@ class Billable(models.Model):
 
     Rows are made by triggers (``0010_invoicing.sql``), so that nothing can be forgotten. ``billed``
     is ``billing.invoicing.facts.Billed``; it only moves when a document is issued or voided.
-    Locked before accruals where it belongs to one, after them where it belongs to a charge:
-    always in the order of ``accrual_id, charge_id``.
+    Locked before accruals where it belongs to one, always in the order of ``accrual_id,
+    charge_id``, and before balances.
     """
 
     id = models.BigAutoField(primary_key=True)

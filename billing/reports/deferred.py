@@ -91,7 +91,7 @@ def _fees(book: Book, starts_at: datetime | None, ends_at: datetime | None) -> l
         ]
 
 
-# A fee is deferred that is due before the time that it is for (``posting.is_deferred``).
+# A fee is deferred that is due before the time that it is for (``slips.is_deferred``).
 _FEES: Final = """
     WITH change AS (
         SELECT c.asset_id, n.reason, n.amount,

@@ -77,7 +77,7 @@ def test_a_change_costs_the_same_after_one_cycle_and_after_many():
 def test_a_crash_leaves_what_was_done_and_the_next_run_goes_on(monkeypatch):
     book = agreed()
     book.fee(10)
-    settle, calls = charging.settle, []
+    settle, calls = charging.settle_all, []
 
     def crash_at_the_third(**asked):
         calls.append(asked)
@@ -85,7 +85,7 @@ def test_a_crash_leaves_what_was_done_and_the_next_run_goes_on(monkeypatch):
             raise TransientError
         return settle(**asked)
 
-    monkeypatch.setattr(charging, "settle", crash_at_the_third)
+    monkeypatch.setattr(charging, "settle_all", crash_at_the_third)
     with pytest.raises(TransientError):
         book.run("2024-06-01")
     assert book.charges == [10, 10]
@@ -132,14 +132,14 @@ def test_a_customer_that_fails_does_not_stop_the_others(monkeypatch, error):
     good.subscription.save()
     for book in (bad, good):
         book.fee(10)
-    settle = charging.settle
+    settle = charging.settle_all
 
     def fail(**asked):
-        if asked["subscription"].pk == bad.subscription.pk:
+        if bad.subscription in asked["subscriptions"]:
             raise error
         return settle(**asked)
 
-    monkeypatch.setattr(charging, "settle", fail)
+    monkeypatch.setattr(charging, "settle_all", fail)
     swept = due.sweep(at=on("2024-01-10"))
 
     assert [customer for customer, _ in swept.failures] == [scene.customer.pk]
@@ -152,7 +152,7 @@ def test_a_database_that_is_away_ends_the_sweep(monkeypatch):
     def fail(**_asked):
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(charging, "settle", fail)
+    monkeypatch.setattr(charging, "settle_all", fail)
 
     with pytest.raises(OperationalError):
         due.sweep(at=on("2024-01-10"))

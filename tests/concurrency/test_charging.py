@@ -9,7 +9,8 @@ from billing import checks, contracts, due
 from billing.models import Charge, ChargeChange
 from ledger import verification
 from tests.billing.charging.agreed import agreed, on
-from tests.billing.scene import event
+from tests.billing.charging.together import rich, whose
+from tests.billing.scene import event, new_scene
 from tests.concurrency.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,3 +93,30 @@ def test_usage_that_comes_while_it_is_charged_comes_to_the_same(book):
     assert [amount for amount in book.charged("minimum") if amount] == short
     assert not list(checks.charges_were_posted(book_id=None))
     assert verification.verify(book=book.scene.book).is_clean
+
+
+def test_sweeps_at_once_charge_everybody_once():
+    scene = new_scene()
+    scene.meter("sum", price=None)
+    books = [
+        rich(whose(scene, subject=f"s{number}"), day=1 + number, proration="none")
+        for number in range(12)
+    ]
+
+    def use(number):
+        sent = event(5, at=on("2024-01-20"), id=f"e{number}", subject=f"s{number}")
+        return lambda: scene.send(sent, at=on("2024-04-01"))
+
+    def sweep():
+        return due.sweep(at=on("2024-04-01"))
+
+    swept = at_once([sweep, sweep, sweep, *(use(number) for number in range(0, 12, 4))])
+    assert not any(one.failures for one in swept[:3])
+    last = due.sweep(at=on("2024-04-01"))
+
+    assert last.failures == []
+    assert {tuple(book.charged("flat")[:2]) for book in books} == {(Decimal("9.99"), 7)}
+    keys = Charge.objects.values_list("key", flat=True)
+    assert len(set(keys)) == len(keys)
+    assert not list(checks.charges_were_posted(book_id=None))
+    assert verification.verify(book=scene.book).is_clean

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billing import contracts, due
 from billing.charging import adjusting, oneoffs
-from billing.charging.posting import is_deferred
+from billing.charging.slips import is_deferred
 from billing.models import Accrual, Charge
 from billing.reports import checks, commitments, contract_balances, deferred, revenue
 from ledger import balances

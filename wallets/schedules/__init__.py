@@ -8,6 +8,6 @@ when it was due, and the rest of the one before lapses then, as all credit that 
 """
 
 from wallets.schedules.defining import create, end
-from wallets.schedules.occurring import issue, next_due
+from wallets.schedules.occurring import all_next_due, issue, next_due
 
-__all__ = ["create", "end", "issue", "next_due"]
+__all__ = ["all_next_due", "create", "end", "issue", "next_due"]

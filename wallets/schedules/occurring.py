@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -24,9 +24,14 @@ _CHUNK: Final = 1000
 
 def next_due(*, customer_id: int) -> datetime | None:
     """Return when a customer's next grant is due."""
-    mine = GrantSchedule.objects.filter(wallet__customer=customer_id, due_at__isnull=False)
-    found: datetime | None = mine.aggregate(next=Min("due_at"))["next"]
-    return found
+    return all_next_due(customer_ids=[customer_id]).get(customer_id)
+
+
+def all_next_due(*, customer_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when customers' next grants are due, of those who have any. One query."""
+    mine = GrantSchedule.objects.filter(wallet__customer__in=customer_ids, due_at__isnull=False)
+    found = mine.values("wallet__customer").annotate(next=Min("due_at")).order_by()
+    return dict(found.values_list("wallet__customer", "next"))
 
 
 def issue(*, at: datetime, customer_id: int | None = None, limit: int | None = None) -> int:

@@ -99,7 +99,7 @@ def test_credit_that_came_later_has_paid_for_what_lay_beyond():
     shop.agreed.scene.limit(4)
     shop.use(10, "2024-01-11")
     shop.agreed.scene.grant(5, funding="paid", at=on("2024-01-12"))
-    overdraft.settle(at=on("2024-01-12"), customer_id=shop.payer.pk)
+    overdraft.settle(at=on("2024-01-12"), customer_ids=[shop.payer.pk])
     assert shop.agreed.scene.overdraft == 1
 
     [invoice] = shop.issue("2024-02-01")
@@ -116,7 +116,7 @@ def test_what_a_later_credit_covered_of_running_usage_is_not_taken_from_the_mont
     shop.use(10, "2024-01-11")
     shop.use(3, "2024-02-02")
     shop.agreed.scene.grant(4, funding="paid", at=on("2024-02-03"))
-    overdraft.settle(at=on("2024-02-03"), customer_id=shop.payer.pk)
+    overdraft.settle(at=on("2024-02-03"), customer_ids=[shop.payer.pk])
 
     shop.draft("2024-02-01", at="2024-02-04")
 
