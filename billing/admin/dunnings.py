@@ -12,15 +12,18 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from billing import dunning
+from billing.admin import dunning_mails
 from billing.admin.forms.rows import Column, RowsField
 from billing.admin.money import MoneyField, time_of
-from billing.dunning.steps import ACTS
+from billing.dunning import mails
+from billing.dunning.steps import ACTS, PLACEHOLDERS
 from billing.models import Dunning, DunningSchedule
 from ledger.admin.base import BookFilter, Listing, cause_of
 from ledger.admin.display import NOTHING, amount, badge, instant, link
-from ledger.admin.fields import BookField, InstantField, ReasonField
+from ledger.admin.fields import BookField, InstantField, JsonField, ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.admin.tables import Table
+from ledger.errors import InvalidInputError
 
 _MAY: Final = "billing.run_dunning"
 
@@ -32,8 +35,15 @@ class ScheduleForm(OperationForm):
     steps = RowsField(
         Column(name="after_days", label="Days after the due date", is_number=True),
         Column(name="act", label=f"What is done: {', '.join(ACTS)}"),
-        Column(name="text", label="For the payer"),
+        Column(name="subject", label="Subject of the mail"),
+        Column(name="text", label="Its text"),
         add="Add a step",
+        help_text="Without subject and text, the usual words are sent. Filled in: "
+        + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS),
+    )
+    words = JsonField(
+        label="In other languages",
+        help_text='By step and language: {"1": {"de": {"subject": "…", "text": "…"}}}',
     )
     is_default = forms.BooleanField(
         required=False, label="For all customers whose profile of collection names none"
@@ -55,14 +65,20 @@ class EndForm(OperationForm):
 
 
 def _define(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
+    words = given.pop("words")
     steps = [
         {
             "after_days": int(one["after_days"]) if one.get("after_days") else None,
             "act": str(one.get("act") or "").strip(),
             "text": one.get("text") or "",
+            "subject": one.get("subject") or "",
+            "words": words.pop(str(place), {}),
         }
-        for one in given.pop("steps")
+        for place, one in enumerate(given.pop("steps"), 1)
     ]
+    if words:
+        remedy = f"there are {len(steps)} steps, counted from 1"
+        raise InvalidInputError(field="words", value=", ".join(words), remedy=remedy)
     made = dunning.define(by=cause_of(request), at=now(), steps=steps, **given)
     return Done(message=f"{made} is in force.", row=made)
 
@@ -138,8 +154,20 @@ class DunningScheduleAdmin(Listing):
     list_filter = (BookFilter,)
 
     def panels(self, request: HttpRequest, obj: DunningSchedule) -> dict[str, Any]:
-        rows = [(step.after_days, step.act, step.text) for step in dunning.steps_of(obj)]
-        columns = ("Days after the due date", "What is done", "For the payer")
+        rows = [
+            (
+                step.after_days,
+                step.act,
+                step.subject,
+                step.text,
+                ", ".join(step.words),
+                dunning_mails.link(obj, place) if step.act in mails.MAILED else "",
+            )
+            for place, step in enumerate(dunning.steps_of(obj), 1)
+        ]
+        columns = (
+            *("Days after the due date", "What is done", "Subject", "Text", "Other languages", ""),
+        )
         return {"tables": [Table(title="Steps", columns=columns, rows=rows)]}
 
     @admin.display(description="from")

@@ -88,12 +88,26 @@ class DunningStepIn(Body):
 
     after_days = serializers.IntegerField(min_value=1, max_value=3650)
     act = serializers.ChoiceField([(act, act) for act in ACTS])
-    text = serializers.CharField(max_length=2000, default="", allow_blank=True)
+    text = serializers.CharField(
+        max_length=2000,
+        default="",
+        allow_blank=True,
+        help_text="In place of the usual words, with {invoice}, {amount}, {due_date}, {days},"
+        " {name}, {seller} and {reference} filled in.",
+    )
+    subject = serializers.CharField(max_length=200, default="", allow_blank=True)
+    words = serializers.DictField(
+        child=serializers.DictField(child=serializers.CharField(max_length=2000, allow_blank=True)),
+        default=dict,
+        help_text="The same by language, like de.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "after_days": 3,
         "act": "remind",
-        "text": "Perhaps it escaped your notice.",
+        "text": "{invoice} was due on {due_date}: perhaps it escaped your notice.",
+        "subject": "A friendly reminder of {invoice}",
+        "words": {"de": {"subject": "Freundliche Erinnerung an {invoice}"}},
     }
 
 

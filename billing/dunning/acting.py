@@ -125,7 +125,7 @@ def _do(
 ) -> None:
     if step.act == Act.SUSPEND and not suspending.suspend(dunning, payer):
         return  # somebody else did, who will lift it
-    telling.tell(act, invoice, payer, at=at)
+    telling.tell(act, invoice, payer, at=at, step=step)
 
 
 def _break_promise(dunning: Dunning, invoice: Invoice, at: datetime) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from billing.dunning import mails
+from billing.dunning.steps import Step
 from billing.models import DunningAct, Invoice
 from billing.payments.telling import tell as tell_of
 from ledger.models import Customer
@@ -19,13 +21,20 @@ _KINDS: Final = {
     Act.RESUME: "dunning.resumed",
     Act.PROPOSE: "dunning.write_off_proposed",
 }
-_MAILED: Final = frozenset({Act.REMIND, Act.SUSPEND, Act.RESUME})  # the payer should know
 
 
-def tell(act: DunningAct, invoice: Invoice, payer: Customer, *, at: datetime) -> None:
+def tell(
+    act: DunningAct,
+    invoice: Invoice,
+    payer: Customer,
+    *,
+    at: datetime,
+    step: Step | None = None,
+) -> None:
     """Tell what was done about a document, the payer by mail as well if it is for it."""
     kind = Act(act.act)
-    emails = invoice.party.get("emails", []) if kind in _MAILED else []
+    emails = invoice.party.get("emails", []) if kind in mails.MAILED else []
+    mail = mails.compose(act=kind, step=step, invoice=invoice, at=at) if emails else None
     tell_of(
         _KINDS[kind],
         key=f"dunning:{act.pk}",
@@ -33,6 +42,7 @@ def tell(act: DunningAct, invoice: Invoice, payer: Customer, *, at: datetime) ->
         data=_said(act, invoice, at),
         at=at,
         emails=emails,
+        mail=mail.document if mail else None,
     )
 
 

@@ -24,8 +24,13 @@ def tell(
     data: Mapping[str, Any],
     at: datetime,
     emails: Sequence[str] = (),
+    mail: Mapping[str, str] | None = None,
 ) -> None:
-    """Tell an event of a payer, once per key; ``emails`` are to have it by mail, too."""
+    """
+    Tell an event of a payer, once per key; ``emails`` are to have it by mail, too.
+
+    ``mail`` is what that says (subject, text, html, reply_to); none: the event's data.
+    """
     payload: dict[str, Any] = {
         "type": kind,
         "book": payer.book_id,
@@ -34,6 +39,8 @@ def tell(
     }
     if emails:
         payload["emails"] = list(emails)
+    if emails and mail:
+        payload["mail"] = dict(mail)
     outbox.publish(topic="event", key=key, payload=payload, at=at)
 
 

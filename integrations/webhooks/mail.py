@@ -1,5 +1,5 @@
 """
-Events as mail, for the addresses that an alert names.
+Events as mail, for the addresses that an alert names or a payer has.
 
 At least once: a worker that dies right after sending leads to a second mail. Both carry the same
 Message-ID, which is made of the event's key, so that readers' programs may show one.
@@ -24,7 +24,25 @@ _HTML: Final = "integrations/mail/event.html"
 
 
 def send(*, key: str, event: Mapping[str, Any], at: datetime) -> None:
-    """Send one mail about an event, to all its addresses."""
+    """Send one mail about an event, to all its addresses: in its own words, if it has any."""
+    written = event.get("mail") or _usual(event, at)
+    _, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    mail = EmailMultiAlternatives(
+        subject=" ".join(str(written["subject"]).split()),
+        body=written["text"],
+        to=list(event["emails"]),
+        reply_to=[written["reply_to"]] if written.get("reply_to") else None,
+        headers={
+            "Message-ID": f"<{id_of(key)}@{sender.rpartition('@')[2]}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    mail.attach_alternative(written["html"], "text/html")
+    mail.send()
+
+
+def _usual(event: Mapping[str, Any], at: datetime) -> dict[str, str]:
+    """Write what an event says, name by value."""
     kind = EVENT_TYPES[event["type"]]
     subject = f"{kind.title}: {event['customer']}" if event["customer"] else kind.title
     facts = [(name.replace("_", " "), value) for name, value in event["data"].items()]
@@ -35,15 +53,8 @@ def send(*, key: str, event: Mapping[str, Any], at: datetime) -> None:
         "facts": facts,
         "at": at,
     }
-    _, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    mail = EmailMultiAlternatives(
-        subject=" ".join(subject.split()),
-        body=render_to_string(_TEXT, context),
-        to=list(event["emails"]),
-        headers={
-            "Message-ID": f"<{id_of(key)}@{sender.rpartition('@')[2]}>",
-            "Auto-Submitted": "auto-generated",
-        },
-    )
-    mail.attach_alternative(render_to_string(_HTML, context), "text/html")
-    mail.send()
+    return {
+        "subject": subject,
+        "text": render_to_string(_TEXT, context),
+        "html": render_to_string(_HTML, context),
+    }
