@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from billing import pricing
+from billing import credit_limits, pricing
 from billing.metering import paths
 from billing.models import BillingProfile, Meter, Rate, RateCard, Subject
 from billing.rating.price import places_of
@@ -244,15 +244,18 @@ def set_profile(
     settlement: str = BillingProfile.Settlement.CREDIT_THEN_INVOICE,
     rate_card: RateCard | None = None,
     credit_limit: Decimal | None = None,
+    limit_covers: str = BillingProfile.LimitCovers.UNBILLED_AND_RECEIVABLE,
 ) -> BillingProfile:
     """
     Say how a customer is priced and pays, all of it: what is not given is unset.
 
     Without a rate card the customer has its parent's, then the book's default. The credit limit
-    bounds what may stand unbilled, in each asset; None means without end.
+    bounds what may stand unbilled and be owed by documents, in each asset, or the former alone
+    (``limit_covers`` "unbilled"); None means without end.
 
     Raises:
-        InvalidInputError: an unknown settlement, another book's rate card, a limit below zero.
+        InvalidInputError: an unknown settlement, nothing that a limit covers, another book's rate
+            card, a limit below zero.
         PrecisionError: the limit is finer or larger than the ledger keeps.
     """
     if rate_card is not None and rate_card.book_id != customer.book_id:
@@ -271,10 +274,15 @@ def set_profile(
                 ),
                 "rate_card": rate_card,
                 "credit_limit": credit_limit,
+                "limit_covers": inputs.choice(
+                    "limit_covers", limit_covers, BillingProfile.LimitCovers.values
+                ),
             },
         )
         floor = None if credit_limit is None else negate(credit_limit)
+        Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)  # as who moves money
         limits.set_floor(customer=customer, purpose="unbilled", floor=floor)
+        credit_limits.follow([customer.pk])
     return profile
 
 

@@ -98,7 +98,12 @@ class TermsForm(OperationForm):
         min_value=0,
         max_digits=38,
         decimal_places=12,
-        help_text="How much may stand unbilled, in each asset; empty is without end.",
+        help_text="How much may be owed, in each asset; empty is without end.",
+    )
+    limit_covers = forms.ChoiceField(
+        choices=BillingProfile.LimitCovers.choices,
+        label="The limit covers",
+        help_text="Whether unpaid documents count, or only what is not billed yet.",
     )
 
 
@@ -109,7 +114,7 @@ class ProfileForm(TermsForm):
 
 class ChangeForm(TermsForm):
     def prepare(self) -> None:
-        names = ("settlement", "rate_card", "credit_limit")
+        names = ("settlement", "rate_card", "credit_limit", "limit_covers")
         self.initial = {name: getattr(self.row, name) for name in names}
 
 
@@ -139,7 +144,7 @@ class BillingProfileAdmin(Listing):
         form=ProfileForm,
         run=_set,
     )
-    fields = ("customer_link", "settlement", "rate_card", "limit")
+    fields = ("customer_link", "settlement", "rate_card", "limit", "limit_covers")
     readonly_fields = fields
     list_display = ("customer_link", "settlement", "rate_card", "limit")
     list_filter = (CustomersBookFilter, "settlement")

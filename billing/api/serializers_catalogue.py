@@ -265,13 +265,18 @@ class ProfileOut(serializers.Serializer[Any]):
     customer_id = Id()
     settlement = serializers.ChoiceField(BillingProfile.Settlement.choices)
     rate_card_id = Id(allow_null=True, help_text="Null: its parent's, then the book's default.")
-    credit_limit = Amount(allow_null=True, help_text="Of what may stand unbilled; null: no end.")
+    credit_limit = Amount(allow_null=True, help_text="Of what may be owed; null: no end.")
+    limit_covers = serializers.ChoiceField(
+        BillingProfile.LimitCovers.choices,
+        help_text="Whether unpaid documents count, or only what is not billed yet.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "customer_id": "12",
         "settlement": "credit_then_invoice",
         "rate_card_id": None,
         "credit_limit": "5000",
+        "limit_covers": "unbilled_and_receivable",
     }
 
 
@@ -285,6 +290,11 @@ class ProfileIn(Body):
         max_length=110, required=False, allow_null=True, help_text="The rate card's id or key."
     )
     credit_limit = Number(required=False, allow_null=True)
+    limit_covers = serializers.ChoiceField(
+        BillingProfile.LimitCovers.choices,
+        default=BillingProfile.LimitCovers.UNBILLED_AND_RECEIVABLE,
+        help_text="Whether unpaid documents count, or only what is not billed yet.",
+    )
 
     example: ClassVar[dict[str, Any]] = {
         "settlement": "credit_then_invoice",

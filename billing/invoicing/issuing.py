@@ -11,7 +11,7 @@ billed twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
 
+from billing import credit_limits
 from billing.invoicing import chaining, entries, numbering, states, telling
 from billing.invoicing.chaining import Chain
 from billing.invoicing.contents import digest_by
@@ -155,7 +156,10 @@ def _issue(
     for one in invoices:
         _fill_dates(one, dates[one.pk])
     _fill_contents(invoices)
+    payers = {one.payer_id for one in invoices}
+    _lock_limited(payers, moved)
     posted = _post(invoices, moved, dates, at=at, by=by)
+    credit_limits.follow(payers)
     chaining.bill(chains)
     before = {one.pk: one.state for one in invoices}
     for one in invoices:
@@ -191,6 +195,15 @@ def _effective(invoice: Invoice, on: date, at: datetime) -> datetime:
     """Return when a document counts: now or, dated back, when its day began."""
     zone = ZoneInfo(invoice.book.time_zone)
     return at if at.astimezone(zone).date() == on else datetime.combine(on, time.min, zone)
+
+
+def _lock_limited(
+    payers: Collection[int], moved: Mapping[int, Sequence[tuple[int, int, Decimal]]]
+) -> None:
+    """Lock what limits bound together with what is moved, in one order; as a rule nothing."""
+    if also := credit_limits.accounts_of(payers):
+        moving = {number for moves in moved.values() for move in moves for number in move[:2]}
+        bulk.lock({*also, *moving})
 
 
 def _post(

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import F
 
+from billing import credit_limits
 from billing.invoicing import issuing, states, telling, voiding
 from billing.invoicing.errors import BlockedDraftError, InvoiceStateError, StaleDraftError
 from billing.invoicing.states import Facts, Offered
@@ -179,6 +180,7 @@ def void(*, invoice: Invoice, reason: str, by: str, at: datetime) -> Invoice:
         voiding.lock(invoice)
         _check("void", invoice, at)
         reversal_id = voiding.take_back(invoice, by=by, at=at)
+        credit_limits.follow([invoice.payer_id])
         values: dict[str, Any] = {"open": ZERO, "closed_at": at, "closed_reason": reason}
         return _move(
             invoice,

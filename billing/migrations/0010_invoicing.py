@@ -486,6 +486,11 @@ class Migration(migrations.Migration):
             model_name='invoice',
             constraint=models.CheckConstraint(condition=models.Q(('credited__gte', 0), ('paid__gte', 0), ('refunded__gte', 0), ('written_off__gte', 0)), name='billing_invoice_settled'),
         ),
+        migrations.AddField(
+            model_name='billingprofile',
+            name='limit_covers',
+            field=models.CharField(choices=[('unbilled_and_receivable', 'Unbilled And Receivable'), ('unbilled', 'Unbilled')], default='unbilled_and_receivable', max_length=30),
+        ),
         migrations.RunSQL(sql=BACKFILL, reverse_sql=migrations.RunSQL.noop),
         migrations.AlterField(
             model_name='accrual',

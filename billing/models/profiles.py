@@ -33,12 +33,17 @@ class BillingProfile(models.Model):
     How a customer is priced and pays; what is not set here is its parent's, then the book's.
 
     ``credit_only`` customers never owe on account: what their credit does not cover is shown as
-    an overdraft. ``credit_limit`` bounds what may stand unbilled; the rest is an overdraft, too.
+    an overdraft. ``credit_limit`` bounds what may stand unbilled and, unless ``limit_covers`` says
+    otherwise, be owed by documents together; the rest is an overdraft, too.
     """
 
     class Settlement(models.TextChoices):
         CREDIT_THEN_INVOICE = "credit_then_invoice"
         CREDIT_ONLY = "credit_only"
+
+    class LimitCovers(models.TextChoices):
+        UNBILLED_AND_RECEIVABLE = "unbilled_and_receivable"
+        UNBILLED = "unbilled"  # an invoice makes room, paid or not
 
     customer = models.OneToOneField(
         Customer, models.PROTECT, primary_key=True, related_name="billing_profile"
@@ -48,6 +53,9 @@ class BillingProfile(models.Model):
         max_length=20, choices=Settlement.choices, default=Settlement.CREDIT_THEN_INVOICE
     )
     credit_limit = models.DecimalField(max_digits=38, decimal_places=12, null=True, blank=True)
+    limit_covers = models.CharField(
+        max_length=30, choices=LimitCovers.choices, default=LimitCovers.UNBILLED_AND_RECEIVABLE
+    )
 
     class Meta:
         constraints = [

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from billing import credit_limits
 from billing.invoicing import lifecycle
 from billing.models import Allocation, Dispute, Refund
 from billing.payments import claims
@@ -80,7 +81,8 @@ class Accounts:
 
     def lock(self) -> None:
         """Lock the payer's balances: whoever takes a number later must hold them before."""
-        bulk.lock(self.of(purpose) for purpose in sorted(CUSTOMERS))
+        mine = {self.of(purpose) for purpose in CUSTOMERS}
+        bulk.lock({*mine, *credit_limits.accounts_of([self.payer_id])})
 
 
 def post(
@@ -112,7 +114,9 @@ def post(
         memo=memo,
         cause=cause,
     )
-    return bulk.post(postings=[posting])[0].transaction_id
+    done = bulk.post(postings=[posting])[0].transaction_id
+    credit_limits.follow([payer.pk])
+    return done
 
 
 def write(

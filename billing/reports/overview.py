@@ -7,11 +7,13 @@ All of it is read from balances; usage events are not looked at.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from billing.models import BillingProfile
 from billing.reports.margins import MarginRow, margins
 from ledger import balances
 from ledger.models import Account, Book
@@ -98,17 +100,23 @@ def postpaid(*, book: Book) -> list[PostpaidRow]:
     parts: dict[tuple[str, str], dict[str, balances.AccountBalance]] = defaultdict(dict)
     for customer, asset, purpose, number in accounts:
         parts[customer, asset][purpose] = present[number]
-    rows = [_postpaid(*owner, held) for owner, held in sorted(parts.items())]
+    terms = BillingProfile.objects.filter(customer__book=book)
+    bounds = dict(terms.values_list("customer__key", "credit_limit"))
+    rows = [_postpaid(*owner, held, bounds) for owner, held in sorted(parts.items())]
     return [row for row in rows if row.unbilled or row.overdraft]
 
 
-def _postpaid(customer: str, asset: str, held: dict[str, balances.AccountBalance]) -> PostpaidRow:
+def _postpaid(
+    customer: str,
+    asset: str,
+    held: dict[str, balances.AccountBalance],
+    bounds: Mapping[str, Decimal | None],
+) -> PostpaidRow:
     owed = {purpose: negate(balance.settled) for purpose, balance in held.items()}
-    floor = held[_UNBILLED].floor if _UNBILLED in held else None
     return PostpaidRow(
         customer=customer,
         asset=asset,
         unbilled=owed.get(_UNBILLED, ZERO),
-        credit_limit=None if floor is None else negate(floor),
+        credit_limit=bounds.get(customer),
         overdraft=owed.get(_OVERDRAFT, ZERO),
     )
