@@ -80,6 +80,14 @@ class AccountStatementQuery(Query):
     )
 
 
+class ReceiptQuery(Query):
+    """In which language."""
+
+    language = serializers.RegexField(
+        LANGUAGE, required=False, max_length=20, help_text="The customer's own if not given."
+    )
+
+
 class AccountStatementLineOut(serializers.Serializer[Any]):
     """One movement: above zero is owed more, below less."""
 

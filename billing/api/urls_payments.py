@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api.views import collecting, money_back, notes, payments
+from billing.api.views import collecting, money_back, notes, payments, receipts
 
 urlpatterns = [
     path("credit-notes", notes.CreditNotes.as_view()),
@@ -25,6 +25,7 @@ urlpatterns = [
     path("unapplied-cash", payments.UnappliedCash.as_view()),
     path("unapplied-cash/<str:unapplied_cash>/allocate", payments.UnappliedAllocate.as_view()),
     path("allocations/<str:allocation>/undo", payments.AllocationUndo.as_view()),
+    path("top-ups/<str:top_up>/receipt", receipts.TopUpReceipt.as_view()),
     path("refunds", money_back.Refunds.as_view()),
     path("refunds/<str:refund>/send", money_back.RefundSent.as_view()),
     path("refunds/<str:refund>/settle", money_back.RefundSettled.as_view()),

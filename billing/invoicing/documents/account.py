@@ -62,7 +62,7 @@ def present_account(printed: PrintedStatement, words: Wording) -> dict[str, Any]
         "title": said["title"],
         "number": "",
         "words": {name: said.get(name) or words[name] for name in _WORDS}
-        | {"bill_to": words["bill_to"]},
+        | {"bill_to": words["customer"]},
         "page": words["page"],
         "seller": party_shown(printed.seller, words),
         "buyer": party_shown(printed.buyer, words),

@@ -26,6 +26,7 @@ from billing.invoicing.documents import logos
 from billing.invoicing.documents.account import PrintedStatement, present_account
 from billing.invoicing.documents.presenting import present
 from billing.invoicing.documents.printable import Printable
+from billing.invoicing.documents.receipt import PrintedReceipt, present_receipt
 from billing.invoicing.documents.wording import wording
 
 TEMPLATE: Final = "invoice-2"  # raised when the look of documents changes
@@ -89,6 +90,14 @@ def render_account(
     """Set a statement of account in a language."""
     said = present_account(printed, wording(language))
     return set_in_type(said, template="statement", brand=brand, at=at)
+
+
+def render_receipt(
+    printed: PrintedReceipt, *, brand: Mapping[str, Any], language: str, at: datetime
+) -> Rendered:
+    """Set a receipt for credit in a language."""
+    said = present_receipt(printed, wording(language))
+    return set_in_type(said, template="receipt", brand=brand, at=at)
 
 
 def set_in_type(

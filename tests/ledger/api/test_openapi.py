@@ -15,7 +15,7 @@ from ledger.models import ApiKey
 from tests import factories
 from tests.api import Api, code
 
-FILES = {"download-invoice"}  # of several media types, none of them JSON
+FILES = {"download-invoice", "download-top-up-receipt"}  # of media types that are not JSON
 SCOPES = set(ApiKey.Scope.values)
 NOT_SHOWN = {"application/x-ndjson", "application/x-protobuf"}
 # What is told by status and headers alone.
