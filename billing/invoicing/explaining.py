@@ -119,7 +119,7 @@ def events(*, line: InvoiceLine, taken_back: bool = False) -> QuerySet[UsageEven
 
 
 def entries(*, line: InvoiceLine, event: UsageEvent | None = None) -> QuerySet[Entry]:
-    """Return the entries of a line's charge, or of one of its events."""
+    """Return the entries of a line's charge, or of one of its events; of all: ``behind.page``."""
     if event is not None:
         posted = UsageBatch.objects.get(pk=head_of(event.pk)).transaction_ids
         return Entry.objects.of(*posted).filter(source_id=event.pk)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from billing.api import serializers_drafts as s
 from billing.api.serializers_invoices import InvoiceDetailOut, InvoiceOut
 from billing.api.views.invoices import InvoiceResource
-from billing.invoicing import comparing, edits, explaining, on_demand, previewing
+from billing.invoicing import behind, comparing, edits, explaining, on_demand, previewing
 from billing.models import InvoiceEdit, InvoiceLine, UsageEvent
 from ledger import clocks
 from ledger.api import lookups, pages
@@ -216,7 +216,7 @@ class LineEntries(_OfLine):
 
     @operation(
         "list-invoice-line-entries",
-        summary="List the entries of the charge that a line is for, or of one of its events",
+        summary="List the entries of the charge or the usage that a line is for, or of one event",
         tag=_TAG,
         path=["invoice", "line"],
         query=s.LineEntryQuery,
@@ -228,7 +228,9 @@ class LineEntries(_OfLine):
         event: UsageEvent | None = None
         if named := asked.get("event"):
             event = lookups.by_id(explaining.events(line=found), named, "event")
-        rows, following = pages.page(explaining.entries(line=found, event=event), asked)
+        size, after = pages.size_of(asked), pages.position(asked)
+        rows, position = behind.page(line=found, size=size, after=after, event=event)
+        following = None if position is None else pages.cursor(position)
         return self.page(EntryOut, rows, following, codes=asset_codes())
 
 

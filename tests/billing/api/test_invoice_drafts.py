@@ -95,6 +95,11 @@ def test_a_line_is_explained(api, shop):
     assert found["price"] == {"price": {"type": "unit", "amount": "1"}}
     assert api.get(f"{path}/lines/{usage['id']}/events").status_code == 200
     assert api.get(f"{path}/lines/{base['id']}/entries").status_code == 200
+    entries = f"{path}/lines/{usage['id']}/entries"
+    first = api.get(f"{entries}?page[size]=1").json()
+    rest = api.get(f"{entries}?page[after]={first['next']}").json()
+    assert first["data"] + rest["data"] == api.get(entries).json()["data"]
+    assert len(rest["data"]) >= 1
     assert api.get(f"{path}/lines/{base['id']}/explanation").json()["events"] == 0
 
 

@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from billing.invoicing import comparing, explaining, sources
+from billing.invoicing import behind, comparing, explaining, sources
 from billing.models import InvoiceLine
 from tests.billing.charging.agreed import on
 from tests.billing.invoicing.drafting.billed import rows, with_usage
@@ -66,6 +68,33 @@ def test_events_lead_to_entries(shop):
     found = explaining.entries(line=line, event=event)
 
     assert Decimal(3) in [entry.amount for entry in found]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_a_line_of_usage_pages_the_entries_of_all_its_events(shop, size):
+    shop.agreed.scene.grant(1, at=on("2024-01-01"), key="gift")
+    for day, value in enumerate([3, 0, 0, 4, 2], start=10):  # nothing used makes no entries
+        shop.use(value, f"2024-01-{day}", id=f"e{day}")
+    [january] = shop.issue("2024-02-01")
+    shop.use(8, "2024-02-10", id="february")
+    line = usage(january)
+
+    found, after, pages = [], None, 0
+    while pages == 0 or after is not None:
+        with CaptureQueriesContext(connection) as asked:
+            entries, after = behind.page(line=line, size=size, after=after)
+        assert len(asked) <= 6
+        assert len(entries) <= size
+        found += entries
+        pages += 1
+
+    expected = [
+        entry.pk
+        for event in explaining.events(line=line).order_by("pk")
+        for entry in explaining.entries(line=line, event=event)
+    ]
+    assert [entry.pk for entry in found] == expected
+    assert len(expected) > 5
 
 
 def test_a_line_of_a_fee_names_its_postings(shop):
