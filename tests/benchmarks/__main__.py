@@ -25,6 +25,7 @@ SECTIONS = (
     "holds",
     "invoices",
     "pdf",
+    "charging",
     "history",
 )
 _QUICK = {
@@ -60,7 +61,7 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and clean up
     began, lines = time.monotonic(), []
-    names = [database.NAME, *(f"{database.NAME}_{size}" for size in ("small", "large"))]
+    names = [database.NAME, *(f"{database.NAME}_{of}" for of in ("small", "large", "charging"))]
     try:
         if _ON_AN_EMPTY_LEDGER & set(options.only):
             lines += _on_an_empty_ledger(options)
@@ -68,6 +69,8 @@ def main() -> None:
             lines += _of_invoices(options)
         if "pdf" in options.only:
             lines += _documents(options)
+        if "charging" in options.only:
+            lines += _charging(options)
         if "history" in options.only:
             lines += _after_a_history(options)
     finally:
@@ -159,6 +162,13 @@ def _of_invoices(options: argparse.Namespace) -> list[Line]:
     return [] if options.fill else invoice_speed.measure(**many)
 
 
+def _charging(options: argparse.Namespace) -> list[Line]:
+    database.make(f"{database.NAME}_charging")
+    from tests.benchmarks import charging_speed
+
+    return charging_speed.measure(customers=options.customers)
+
+
 def _holds(options: argparse.Namespace) -> list[Line]:
     from tests.benchmarks import holds_at_once, world
 
@@ -193,7 +203,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=64, help="that hold and capture at once")
     parser.add_argument("--operations", type=int, default=1_000, help="of each client")
     parser.add_argument("--calls", type=int, default=10_000, help="over HTTP, a turn")
-    parser.add_argument("--customers", type=int, default=10_000, help="that get invoices")
+    parser.add_argument(
+        "--customers", type=int, default=10_000, help="that are charged, get invoices"
+    )
     parser.add_argument("--usage", type=int, default=5_000_000, help="events of a month of theirs")
     parser.add_argument("--documents", type=int, default=500, help="as PDF")
     parser.add_argument("--turns", type=int, default=15, help="between small and large history")

@@ -97,12 +97,12 @@ def explained(change):
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=set(Phase) - {Phase.shrink, Phase.explain},
 )
-@given(plans=st.lists(lives, min_size=2, max_size=4))
+@given(plans=st.lists(lives, min_size=2, max_size=3))
 def test_together_is_as_alone(plans):
     note(f"{plans=}")
 
