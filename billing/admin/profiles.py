@@ -102,9 +102,15 @@ class TermsForm(OperationForm):
     )
     limit_covers = forms.ChoiceField(
         choices=BillingProfile.LimitCovers.choices,
+        required=False,
         label="The limit covers",
         help_text="Whether unpaid documents count, or only what is not billed yet.",
     )
+
+    def clean_limit_covers(self) -> str:
+        return str(
+            self.cleaned_data["limit_covers"] or BillingProfile.LimitCovers.UNBILLED_AND_RECEIVABLE
+        )
 
 
 class ProfileForm(TermsForm):
