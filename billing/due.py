@@ -28,7 +28,7 @@ from billing.metering.snapshot import Snapshot
 from billing.models import Charge, Contract, Subscription, SubscriptionEvent
 from billing.subscriptions import changes
 from billing.subscriptions.history import Kind
-from billing.upcoming import Credit, Due
+from billing.upcoming import Due, What
 from ledger.errors import TransientError
 from ledger.halving import halved
 from ledger.integrity import refusals
@@ -165,7 +165,7 @@ class _Crowd:
     swept: Swept | None = None
     failed: set[int] = field(default_factory=set)
     next: dict[int, Due] = field(default_factory=dict)
-    settled: dict[int, Subscription] = field(default_factory=dict)
+    settled: dict[int, int] = field(default_factory=dict)  # subscriptions, with whose they are
 
     @property
     def everybody(self) -> list[int]:
@@ -216,8 +216,8 @@ class _Crowd:
         mine = {due.customer_id: due for due in wave}
         for number in mine:
             del self.next[number]
-        together = [n for n, due in mine.items() if isinstance(due.what, Subscription)]
-        alone = [n for n, due in mine.items() if not isinstance(due.what, Subscription)]
+        together = [n for n, due in mine.items() if due.what is What.SUBSCRIPTION]
+        alone = [n for n, due in mine.items() if due.what is not What.SUBSCRIPTION]
         acted: set[int] = set()
         for start in range(0, len(together), _TOGETHER):
             chunk = together[start : start + _TOGETHER]
@@ -229,39 +229,41 @@ class _Crowd:
 
     def _settle(self, wave: Iterable[Due]) -> set[int]:
         """Settle subscriptions together, and return whose; the rest somebody else is at."""
-        subscriptions = [due.what for due in wave if isinstance(due.what, Subscription)]
+        owners = {due.number: due.customer_id for due in wave}
         steps = charging.settle_all(
-            subscriptions=subscriptions,
+            subscriptions=owners,
             until=self.done.until,
             catalogue=self.catalogue,
             wait=self.wait,
         )
-        mine = [one for one in subscriptions if self.wait or one.pk in steps]
-        self.settled |= {one.pk: one for one in mine}
+        mine = {number: owner for number, owner in owners.items() if self.wait or number in steps}
+        self.settled |= mine
         self.done.charges += sum(step.charges for step in steps.values())
-        return {one.customer_id for one in mine}
+        return set(mine.values())
 
     def _do_one(self, due: Due) -> set[int]:
         """Do one thing that is no subscription, and return whose; nobody's: others are at it."""
-        done, what = self.done, due.what
-        if what is Credit.COMES:
+        done, what, number = self.done, due.what, due.number
+        if what is What.CREDIT_COMES:
             count = schedules.issue(at=due.at, customer_id=due.customer_id)
             done.grants_issued += count
             is_done = count > 0
-        elif what is Credit.EXPIRES:
+        elif what is What.CREDIT_EXPIRES:
             count = expiry.close_expired(at=due.at, customer_id=due.customer_id)
             done.grants_expired += count
             is_done = count > 0
-        elif isinstance(what, Contract):
+        elif what is What.CONTRACT:
+            contract = Contract.objects.get(pk=number)
             true_up = contracts.settle(
-                contract=what, until=done.until, catalogue=self.catalogue, wait=self.wait
+                contract=contract, until=done.until, catalogue=self.catalogue, wait=self.wait
             )
             done.true_ups += true_up.charges if true_up else 0
             is_done = self.wait or true_up is not None
         else:
-            assert isinstance(what, Charge), "subscriptions are settled together"
+            assert what is What.CHARGE, "subscriptions are settled together"
+            charge = Charge.objects.get(pk=number)
             is_posted = waiting.settle(
-                charge=what, until=done.until, catalogue=self.catalogue, wait=self.wait
+                charge=charge, until=done.until, catalogue=self.catalogue, wait=self.wait
             )
             done.charges += is_posted
             is_done = self.wait or is_posted
@@ -272,9 +274,9 @@ class _Crowd:
         changed = SubscriptionEvent.objects.filter(
             subscription__in=self.settled, kind__in=_PLAN_CHANGES
         )
-        of: dict[int, list[Subscription]] = {}
+        of: dict[int, list[int]] = {}
         for number in changed.values_list("subscription", flat=True).distinct().order_by():
-            of.setdefault(self.settled[number].customer_id, []).append(self.settled[number])
+            of.setdefault(self.settled[number], []).append(number)
         for owner in sorted(of.keys() - self.failed):
             self._each([owner], lambda ids: _catch_up(of[ids[0]], self.done.until))
 
@@ -309,8 +311,8 @@ def _twice(do: Callable[[Sequence[int]], Result], customer_ids: Sequence[int]) -
             return do(customer_ids)
 
 
-def _catch_up(subscriptions: Iterable[Subscription], at: datetime) -> None:
-    for subscription in subscriptions:
+def _catch_up(numbers: Iterable[int], at: datetime) -> None:
+    for subscription in Subscription.objects.filter(pk__in=numbers).order_by("pk"):
         with transaction.atomic():
             changes.lock(subscription.customer_id)
             changes.catch_up(subscription=subscription, at=at)

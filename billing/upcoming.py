@@ -10,17 +10,19 @@ from typing import Final
 
 from django.db import connection
 
-from billing.models import Charge, Contract, Subscription
 from ledger import arrays
 from ledger.models import Customer
 from wallets import expiry, schedules
 
 
-class Credit(Enum):
-    """What credit does by itself."""
+class What(Enum):
+    """What may fall due."""
 
-    COMES = "comes"  # what is left of the grant before rolls over
-    EXPIRES = "expires"
+    SUBSCRIPTION = "subscription"
+    CONTRACT = "contract"
+    CHARGE = "charge"  # of the customer's own
+    CREDIT_COMES = "credit_comes"  # what is left of the grant before rolls over
+    CREDIT_EXPIRES = "credit_expires"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,14 +32,15 @@ class Due:
     at: datetime
     turn: int
     customer_id: int
-    what: Subscription | Contract | Charge | Credit = field(compare=False)
+    what: What = field(compare=False)
+    number: int = field(compare=False, default=0)  # of the subscription, contract or charge
 
 
 def next_of(customer_ids: Collection[int], until: datetime) -> dict[int, Due]:
     """Return the first thing that is due by an instant for each customer; a query for each kind."""
     found: dict[int, Due] = {}
     for due in _all(customer_ids, until) if customer_ids else ():
-        found[due.customer_id] = min(due, found.get(due.customer_id, due))
+        found[due.customer_id] = min(found.get(due.customer_id, due), due)
     return found
 
 
@@ -53,27 +56,27 @@ def lanes_of(customers: Iterable[Customer]) -> dict[int, int]:
 
 
 def _all(customer_ids: Collection[int], until: datetime) -> Iterator[Due]:
-    mine = {"customer__in": customer_ids, "due_at__lte": until}
-    subscriptions = Subscription.objects.filter(**mine).only("customer", "due_at")
-    for one in subscriptions.order_by("customer_id", "due_at", "pk").distinct("customer_id"):
-        assert one.due_at is not None, "it was asked for by it"
-        yield Due(one.due_at, 0, one.customer_id, one)
-    contracts = Contract.objects.filter(**mine)
-    for contract in contracts.order_by("customer_id", "due_at", "pk").distinct("customer_id"):
-        assert contract.due_at is not None, "it was asked for by it"
-        yield Due(contract.due_at, 1, contract.customer_id, contract)
-    charges = Charge.objects.filter(customer__in=customer_ids, scheduled_at__lte=until)
-    for charge in charges.order_by("customer_id", "scheduled_at", "pk").distinct("customer_id"):
-        assert charge.scheduled_at is not None, "it was asked for by it"
-        yield Due(charge.scheduled_at, 1, charge.customer_id, charge)
-    for number, comes_at in schedules.all_next_due(customer_ids=customer_ids).items():
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"whose": arrays.whole(customer_ids), "until": until})
+        for customer_id, at, turn, what, number in cursor.fetchall():
+            yield Due(at, turn, customer_id, What(what), number)
+    for customer_id, comes_at in schedules.all_next_due(customer_ids=customer_ids).items():
         if comes_at <= until:
-            yield Due(comes_at, 2, number, Credit.COMES)
-    for number, expires_at in expiry.all_next(customer_ids=customer_ids).items():
+            yield Due(comes_at, 2, customer_id, What.CREDIT_COMES)
+    for customer_id, expires_at in expiry.all_next(customer_ids=customer_ids).items():
         if expires_at <= until:
-            yield Due(expires_at, 3, number, Credit.EXPIRES)
+            yield Due(expires_at, 3, customer_id, What.CREDIT_EXPIRES)
 
 
+_DUE: Final = """
+    SELECT customer_id, due_at, 0, 'subscription', id FROM billing_subscription
+    WHERE customer_id = ANY(%(whose)s::bigint[]) AND due_at <= %(until)s
+    UNION ALL SELECT customer_id, due_at, 1, 'contract', id FROM billing_contract
+    WHERE customer_id = ANY(%(whose)s::bigint[]) AND due_at <= %(until)s
+    UNION ALL SELECT customer_id, scheduled_at, 1, 'charge', id FROM billing_charge
+    WHERE customer_id = ANY(%(whose)s::bigint[]) AND scheduled_at <= %(until)s
+    ORDER BY 2, 3, 4 DESC, 5
+"""
 _ROOTS: Final = """
     WITH RECURSIVE line AS (
         SELECT id AS customer_id, id AS ancestor_id, parent_id

@@ -6,7 +6,7 @@ Whatever their number, locking and reading them takes the same few queries.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -40,19 +40,16 @@ class Case:
     slip: Slip = field(default_factory=Slip)
 
 
-def lock(
-    subscriptions: Iterable[Subscription], *, until: datetime, wait: bool
-) -> list[Subscription]:
+def lock(owner_of: Mapping[int, int], *, until: datetime, wait: bool) -> list[Subscription]:
     """
     Lock the customers, as changes of subscriptions do, then the subscriptions that are due.
 
     Who is due first comes first. Without ``wait``, those that somebody else is at are left out.
     """
-    asked = {one.pk: one.customer_id for one in subscriptions}
     owners = Customer.objects.select_for_update(no_key=True, skip_locked=not wait)
-    mine = owners.filter(pk__in=set(asked.values())).order_by("pk")
+    mine = owners.filter(pk__in=set(owner_of.values())).order_by("pk")
     locked = set(mine.values_list("pk", flat=True))
-    numbers = [number for number, owner in asked.items() if owner in locked]
+    numbers = [number for number, owner in owner_of.items() if owner in locked]
     rows = Subscription.objects.select_for_update(no_key=True)
     found = list(rows.filter(pk__in=numbers).order_by("pk")) if numbers else []
     return sorted(
@@ -145,7 +142,10 @@ def move_on(due: dict[Subscription, datetime | None], posted: Collection[int]) -
 
 
 _TOUCHING: Final = """
-    SELECT c.* FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, at)
+    SELECT c.id, c.book_id, c.customer_id, c.key, c.kind, c.subscription_id, c.item_id, c.asset_id,
+           c.starts_at, c.ends_at, c.due_at, c.posted, c.earned, c.earned_until, c.taken,
+           c.scheduled_at
+    FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, at)
     JOIN billing_charge c ON c.subscription_id = n.id AND c.ends_at >= n.at
     WHERE c.starts_at <= n.at
 """

@@ -9,7 +9,7 @@ queries as one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -26,7 +26,7 @@ from billing.charging.reading import Item
 from billing.charging.running import Place, amounts_of
 from billing.charging.slips import Bill, Earning, Line, Owner, is_deferred
 from billing.metering.snapshot import Snapshot
-from billing.models import Charge, PlanVersion, Subscription
+from billing.models import Charge, PlanVersion
 from ledger.money import ZERO, add, subtract
 from ledger.periods import Period
 
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 def settle_all(
     *,
-    subscriptions: Collection[Subscription],
+    subscriptions: Mapping[int, int],
     until: datetime,
     catalogue: Snapshot,
     wait: bool = True,
@@ -49,10 +49,10 @@ def settle_all(
     """
     Post what falls due at the next instant of each subscription, as far as that is by ``until``.
 
-    All are of one book, and all or none are done. Running it again, late, or at once changes
-    nothing: what is posted is compared with what is owed. Who is due first is paid for first. A
-    subscription that is missing in what comes back has nothing due or, with ``wait`` false,
-    somebody else is at it.
+    ``subscriptions`` are named with whose they are. All are of one book, and all or none are done.
+    Running it again, late, or at once changes nothing: what is posted is compared with what is
+    owed. Who is due first is paid for first. A subscription that is missing in what comes back has
+    nothing due or, with ``wait`` false, somebody else is at it.
     """
     with transaction.atomic():
         found = cases.read(cases.lock(subscriptions, until=until, wait=wait))

@@ -135,7 +135,7 @@ def test_a_customer_that_fails_does_not_stop_the_others(monkeypatch, error):
     settle = charging.settle_all
 
     def fail(**asked):
-        if bad.subscription in asked["subscriptions"]:
+        if bad.subscription.pk in asked["subscriptions"]:
             raise error
         return settle(**asked)
 
