@@ -232,6 +232,26 @@ class TestWriteOffsAndDisputes:
         assert (now(open_).open == 0) == (path == "write-offs")
         assert (now(money).returned == 81) == (path == "refunds")
 
+    @pytest.mark.parametrize("path", ["write-offs", "refunds", "credit-notes"])
+    def test_asked_again_under_its_key_it_is_one_approval_and_then_done(
+        self, api, invoice, settings, path
+    ):
+        money = pay(invoice.payer, 200).money
+        settings.METERBOOK_APPROVAL_ABOVE = {"USD": Decimal(10)}
+        open_ = issued(invoice.payer, at=clock())
+        body = {"key": "w", "reason": "Agreed", "amount": "30"} | {
+            "write-offs": {"invoice": open_.number},
+            "refunds": {"source": str(money.pk)},
+            "credit-notes": {"invoice": open_.number, "what": "amount", "disposition": "offset"},
+        }[path]
+
+        waits = [api.post(path, body, once=once).json()["id"] for once in ("a", "b")]
+        Api(invoice.book).post(f"approvals/{waits[0]}/approve", once="y")
+
+        assert waits[0] == waits[1]
+        assert api.post(path, body, once="c").status_code == 201
+        assert now(open_).open == (100 if path == "refunds" else 70)
+
     def test_disputes_are_opened_and_decided(self, api, invoice):
         made = record(api, invoice.payer, "119", rail="psp")
         body = {"payment": made["id"], "key": "d", "reason": "Fraud", "external_id": "dp_1"}
