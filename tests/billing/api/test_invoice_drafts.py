@@ -85,6 +85,7 @@ def test_an_edit_that_cannot_be_is_refused(api, shop):
     assert code(api.post(path, unknown)) == (404, "not_found")
 
 
+@pytest.mark.django_db(transaction=True)  # what is for a line is told by what was committed
 def test_a_line_is_explained(api, shop):
     path = f"invoices/{drafted(api, shop)['id']}"
     base, _, usage = api.get(f"{path}/lines").json()["data"]
