@@ -12,13 +12,17 @@ from typing import Any, Final
 from billing.invoicing import wording
 from billing.invoicing.facts import Billed, DraftLine, LineSource
 from billing.invoicing.materials import ADJUSTMENT, USAGE, Consumer, Earlier, Source
+from billing.rating.events import RateTable
 from billing.rating.lines import Document, Line
 from billing.rating.lines import lines as rated_lines
+from billing.rating.part import Part
+from billing.rating.rated import Rated
 from ledger.money import ONE, ZERO, add, negate, subtract, text, total
 
 MINIMUM: Final = "minimum"
 UNEXPLAINED: Final = "unexplained"  # of details: the price does not come to the amount
 RUNNING: Final = "running"  # of details: the period went on when it was billed
+SOLD: Final = "sold"  # of details: billing units by the rate of a table, all in all
 CONTRIBUTED: Final = "contributed"  # of details: by events, where the price looks at each
 COVERED: Final = "covered"  # of details: overdraft that later credit paid
 
@@ -136,6 +140,8 @@ def _explain_usage(made: DraftLine, source: Source, change: Billed, exponent: in
         details[RUNNING] = True
     if source.contributed:
         details[CONTRIBUTED] = text(source.contributed)
+    if source.sold:
+        details[SOLD] = {rate: text(units) for rate, units in source.sold.items()}
     if (document := _document(source, sums.quantity, exponent)) is None:
         made.details = details
         return
@@ -143,23 +149,28 @@ def _explain_usage(made: DraftLine, source: Source, change: Billed, exponent: in
     if document.exact_total != sums.amount:
         details[UNEXPLAINED] = text(subtract(sums.amount, document.exact_total))
     else:
-        steps = _adding_up(steps, made.amount)
+        steps = _adding_up(steps, made.amount, exponent)
     made.arithmetic = [_written(one) for one in steps]
     if len(document.lines) == 1 and document.lines[0].quantity == made.quantity:
         made.unit_price = document.lines[0].unit_price  # not one of packages or converted units
     made.details = details
 
 
-def _adding_up(steps: Sequence[Line], amount: Decimal) -> Sequence[Line]:
-    """Have the largest step take what rounding each by itself left over."""
+def _adding_up(steps: Sequence[Line], amount: Decimal, exponent: int) -> Sequence[Line]:
+    """Have the steps that rounding by themselves took most from (or gave most) make it good."""
     left = subtract(amount, total(one.amount for one in steps))
     if not left:
         return steps
-    largest = max(range(len(steps)), key=lambda place: abs(steps[place].exact))
-    return [
-        replace(one, amount=add(one.amount, left)) if place == largest else one
-        for place, one in enumerate(steps)
-    ]
+    unit = ONE.scaleb(-exponent) if left > ZERO else negate(ONE.scaleb(-exponent))
+    made = list(steps)
+    places = [place for place, one in enumerate(steps) if one.exact] or [0]
+    places.sort(key=lambda place: subtract(steps[place].exact, steps[place].amount) * unit)
+    while left:
+        place = places.pop()  # the largest remainder
+        places.insert(0, place)
+        made[place] = replace(made[place], amount=add(made[place].amount, unit))
+        left = subtract(left, unit)
+    return made
 
 
 def _document(source: Source, quantity: Decimal, exponent: int) -> Document | None:
@@ -173,10 +184,23 @@ def _document(source: Source, quantity: Decimal, exponent: int) -> Document | No
         prior=before.quantity,
         contributed=subtract(source.contributed, prior_contributed),
         prior_contributed=prior_contributed,
+        items=_items(rated, source.sold),
+        prior_items=_items(rated, _prior_sold(source)),
         starts_period=not source.cut_before,
         ends_period=False,
         exponent=exponent,
     )
+
+
+def _items(rated: Rated, sold: Mapping[str, Decimal]) -> Sequence[Part]:
+    """Return what each rate of a table priced."""
+    table = rated.event_price
+    return table.sold(sold) if isinstance(table, RateTable) else ()
+
+
+def _prior_sold(source: Source) -> Mapping[str, Decimal]:
+    written = source.earlier[0].details.get(SOLD, {}) if source.earlier else {}
+    return {rate: Decimal(units) for rate, units in written.items()}
 
 
 def _prior_contributed(source: Source) -> Decimal:

@@ -124,6 +124,7 @@ class Source:
     earlier: list[Earlier] = field(default_factory=list)  # the last first
     rated: Rated | None = None  # of usage
     contributed: Decimal = ZERO  # by its events, where the price looks at each
+    sold: Mapping[str, Decimal] = field(default_factory=dict)  # billing units by rate of a table
     is_gone: bool = False  # all its events were taken back
     unit: str = ""
     price_version: str = ""

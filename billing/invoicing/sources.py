@@ -26,6 +26,7 @@ from billing.metering import snapshot
 from billing.metering.naming import product_of
 from billing.models import Meter, PlanVersion
 from billing.rating import terms
+from billing.rating.free_events import EventState
 from billing.rating.rated import Rated
 from billing.rating.unit import Unit
 from ledger import arrays
@@ -200,7 +201,7 @@ class _Reading:
             due_at=row.due_at,
             period=_period(row.starts_at, row.due_at),
             now=Sums(),
-            name=row.item_name or _named(meter.name or meter.key, match),
+            name=_named(row.item_name or meter.name or meter.key, match),
             product=product_of(meter.key, match),
             item_id=row.item_id,
             rate_id=row.rate_id,
@@ -213,7 +214,8 @@ class _Reading:
             or f"{row.effective_from:%Y-%m-%d} #{row.rate_id}",
         )
         if rated.basis == "events" and row.priced:
-            source.contributed = Decimal(_decode(row.priced).get("contributed", 0))
+            events = EventState.load(_decode(row.priced))
+            source.contributed, source.sold = events.contributed, events.sold
         self._fill(source, row, row.quantity, row.amount)
         return source
 

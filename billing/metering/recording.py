@@ -278,8 +278,10 @@ def apply(item: Item, work: Work) -> None:
     change = meter.observe(accrual.running, value, at, name, is_new)
     owed = None if cost is None else cost.of(change)
     if of.events is not None and accrual.events is not None:
-        contribution = of.events.contribution(value, meter.named(labels), owed)
-        accrual.events.add(at, name, contribution)
+        named = meter.named(labels)
+        accrual.events.add(at, name, of.events.contribution(value, named, owed))
+        if rate := of.events.place(named):
+            accrual.events.sell(rate, of.events.event_units(value))
     if change or of.is_due_anyway:
         charge(item, change, work)
         if owed and type(cost) is Cost:

@@ -153,6 +153,8 @@ def _forget(item: Item, event: UsageEvent, owed: Decimal | None) -> None:
     assert rated is not None, "the price looks at events"
     assert accrual.events is not None, "what it remembers is at hand"
     value, labels = item.measure.value, meter.named(item.measure.labels)
+    if rate := rated.place(labels):
+        accrual.events.sell(rate, negate(rated.event_units(value)))
     if accrual.events.remove(item.at, item.name, rated.contribution(value, labels, owed)):
         return
     # Another becomes free. Prices with free events know no cost, so the readings say it all.

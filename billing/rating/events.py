@@ -160,12 +160,15 @@ class RateTable:
     dimensions: Sequence[str]
     rows: Sequence[Row]
     default: Decimal = ZERO
-    _ranked: list[Row] = field(init=False, repr=False, compare=False)
-    _found: dict[tuple[str | None, ...], Decimal] = field(init=False, repr=False, compare=False)
+    _all: Sequence[Row] = field(init=False, repr=False, compare=False)
+    _ranked: Sequence[int] = field(init=False, repr=False, compare=False)
+    _found: dict[tuple[str | None, ...], int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        ranked = sorted(self.rows, key=lambda row: len(row.match), reverse=True)  # stable
-        object.__setattr__(self, "_ranked", ranked)
+        rows = [*self.rows, Row(match={}, unit_price=self.default)]
+        ranked = sorted(range(len(rows)), key=lambda place: len(rows[place].match), reverse=True)
+        object.__setattr__(self, "_all", rows)
+        object.__setattr__(self, "_ranked", ranked)  # stable
         object.__setattr__(self, "_found", {})
 
     def amount(self, _quantity: Decimal, contributed: Decimal, /) -> Decimal:
@@ -194,13 +197,31 @@ class RateTable:
             named = ", ".join(labels.get(name) or "—" for name in self.dimensions)
             sold = named, self.unit_price(labels)  # different values may be written alike
             totals[sold] = add(totals.get(sold, ZERO), units)
-        return [
-            part.usage(units, unit_price)._replace(name=named)
-            for (named, unit_price), units in totals.items()
-        ]
+        return _priced(totals)
+
+    def sold(self, units: Mapping[str, Decimal]) -> list[Part]:
+        """
+        Return a part for each rate, given the billing units by the ``place`` that priced them.
+
+        >>> table = RateTable(dimensions=["model"], default=Decimal(1),
+        ...                   rows=[Row(match={"model": "small"}, unit_price=Decimal("0.5"))])
+        >>> [(part.name, part.exact) for part in table.sold({"0": Decimal(4), "1": Decimal(1)})]
+        [('small', Decimal('2.0')), ('other', Decimal('1'))]
+        """
+        totals: dict[tuple[str, Decimal], Decimal] = {}
+        for place in sorted(map(int, units)):
+            row = self._all[place]
+            named = ", ".join([row.match.get(name, "—") for name in self.dimensions])
+            sold = named if row.match else "other", row.unit_price
+            totals[sold] = add(totals.get(sold, ZERO), units[str(place)])
+        return _priced(totals)
 
     def unit_price(self, labels: Labels) -> Decimal:
         """Return the price of a unit with these labels."""
+        return self._all[self.place(labels)].unit_price
+
+    def place(self, labels: Labels) -> int:
+        """Return which row prices units with these labels; after the last one: the default."""
         named = tuple([labels.get(name) for name in self.dimensions])
         found = self._found.get(named)
         if found is None:
@@ -209,8 +230,17 @@ class RateTable:
             found = self._found[named] = self._look_up(labels)
         return found
 
-    def _look_up(self, labels: Labels) -> Decimal:
-        for row in self._ranked:
-            if all(labels.get(name) == value for name, value in row.match.items()):
-                return row.unit_price
-        return self.default
+    def _look_up(self, labels: Labels) -> int:
+        fits = (
+            place
+            for place in self._ranked
+            if all(labels.get(name) == value for name, value in self._all[place].match.items())
+        )
+        return next(fits)  # the last one names nothing, and fits all
+
+
+def _priced(totals: Mapping[tuple[str, Decimal], Decimal]) -> list[Part]:
+    return [
+        part.usage(units, unit_price)._replace(name=named)
+        for (named, unit_price), units in totals.items()
+    ]

@@ -44,6 +44,11 @@ class EventState:
     contributed: Decimal = ZERO
     charged: int = 0  # how many events are not free
     held: list[FreeEvent] = field(default_factory=list)
+    sold: dict[str, Decimal] = field(default_factory=dict)  # billing units by the rate of a table
+
+    def sell(self, rate: str, units: Decimal) -> None:
+        """Count units by the rate that prices them; below zero, as sold no more."""
+        self.sold[rate] = _add(self.sold.get(rate, ZERO), units)
 
     def add(self, at: datetime, name: str, contribution: Decimal) -> None:
         """Take an event in."""
@@ -79,6 +84,8 @@ class EventState:
         """Return the state ready for JSON; ``free`` is the price's, and not kept."""
         held = [[event.at.isoformat(), event.name, text(event.contribution)] for event in self.held]
         written: dict[str, Any] = {"contributed": text(self.contributed), "charged": self.charged}
+        if self.sold:
+            written["sold"] = {rate: text(units) for rate, units in self.sold.items() if units}
         return written | {"free": held} if held else written
 
     @classmethod
@@ -89,4 +96,5 @@ class EventState:
             for at, name, contribution in state.get("free", ())
         ]
         contributed = Decimal(state.get("contributed", 0))
-        return cls(free, contributed, int(state.get("charged", 0)), held)
+        sold = {rate: Decimal(units) for rate, units in state.get("sold", {}).items()}
+        return cls(free, contributed, int(state.get("charged", 0)), held, sold)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from billing.rating.conversion import Conversion
-from billing.rating.events import EventPrice, Labels
+from billing.rating.events import EventPrice, Labels, RateTable
 from billing.rating.flat import Flat
 from billing.rating.price import Itemised
 from ledger.money import WIDE, ZERO
@@ -101,6 +101,11 @@ class Rated:
         """
         assert self.event_price is not None, "the price looks at quantities only"
         return self.event_price.contribution(self.event_units(value), labels, cost)
+
+    def place(self, labels: Labels) -> str:
+        """Return which rate of a table prices usage with these labels; "" if there is no table."""
+        table = self.event_price
+        return str(table.place(labels)) if isinstance(table, RateTable) else ""
 
     def event_units(self, value: Decimal, /) -> Decimal:
         """Return the billing units of one event, of any sign; they are not rounded."""

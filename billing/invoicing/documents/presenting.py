@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from billing.invoicing.documents.printable import (
 )
 from billing.invoicing.documents.wording import Wording
 from billing.tax.ids import payment_reference
+from ledger.money import absolute, total
 
 _LONGEST_RUN: Final = 24  # letters without a place to break a line at
 _BREAK: Final = "\u200b"
@@ -28,6 +29,7 @@ _FIGURE: Final = re.compile(  # in what drafting says: Packages of 1000, Discoun
     r"(?:^Packages of |^Discount of |imum of )(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<sign> %)?"
 )
 _UNIT: Final = re.compile(r"\([^()]+\)")  # Usage (thousand calls)
+_MOST_STEPS: Final = 12  # of a line
 _GROUP: Final = 4  # letters of an IBAN
 _SIGNED: Final = frozenset({"credit", "prepaid"})
 
@@ -145,7 +147,10 @@ def _sections(printable: Printable, words: Wording) -> list[dict[str, Any]]:
 def _line(line: PrintedLine, printable: Printable, words: Wording) -> dict[str, Any]:
     starts, ends = line.starts_at, line.ends_at
     # A single step is the line itself, unless its price is for another unit than is measured.
-    has_steps = len(line.steps) > 1 or (bool(line.steps) and line.unit_price is None)
+    # So is that of a rate, which the line does not name.
+    has_steps = len(line.steps) > 1 or any(
+        line.unit_price is None or ": " in step.text for step in line.steps
+    )
     return {
         "text": breakable(line.description),
         "period": words.period(starts, ends, printable.time_zone) if starts and ends else "",
@@ -156,8 +161,33 @@ def _line(line: PrintedLine, printable: Printable, words: Wording) -> dict[str, 
         else words.number(line.unit_price, least=min(_LEAST_PRICE, printable.exponent)),
         "tax": words.percentage(line.percentage) if line.percentage else line.category,
         "amount": words.amount(line.amount, printable.exponent),
-        "steps": [_step(step, printable, words) for step in line.steps] if has_steps else [],
+        "steps": [_step(step, printable, words) for step in shortened(line.steps, words)]
+        if has_steps
+        else [],
     }
+
+
+def shortened(steps: Sequence[Step], words: Wording) -> Sequence[Step]:
+    """
+    Return as many steps as a page takes: the rates that came to most, and the others as one.
+
+    >>> from billing.invoicing.documents.wording import wording
+    >>> many = [Step(text=f"Usage: {n}", amount=str(n)) for n in range(20)]
+    >>> [step.text for step in shortened(many, wording("en"))][-2:]
+    ['Usage: 19', '9 more']
+    """
+    rates = [step for step in steps if step.kind == "usage" and step.amount]
+    if len(steps) <= _MOST_STEPS or len(rates) < _MOST_STEPS:
+        return steps
+    room = max(1, _MOST_STEPS - (len(steps) - len(rates)) - 1)
+    ranked = sorted(rates, key=lambda step: absolute(Decimal(step.amount)), reverse=True)
+    others = ranked[room:]
+    left_out = set(map(id, others))
+    text = words["more"].format(count=len(others))
+    rest = Step(kind="more", text=text, amount=f"{total(Decimal(one.amount) for one in others)}")
+    kept = [step for step in steps if id(step) not in left_out]
+    place = 1 + max(place for place, step in enumerate(kept) if step.kind == "usage")
+    return [*kept[:place], rest, *kept[place:]]
 
 
 def _step(step: Step, printable: Printable, words: Wording) -> dict[str, str]:
@@ -188,9 +218,12 @@ def step_text(step: Step, words: Wording) -> str:
 
 
 def _detail(text: str, words: Wording) -> str:
-    """Return the figure or the unit that is written of a step."""
+    """Return the figure, or the unit and the rate, that is written of a step."""
+    text, colon, rate = text.partition(": ")
     if unit := _UNIT.search(text):
-        return unit[0]
+        return f"{unit[0]}{colon}{rate}"
+    if rate:
+        return f"({rate})"
     if figure := _FIGURE.search(text):
         write = words.percentage if figure["sign"] else words.number
         return f"({write(Decimal(figure['number']))})"

@@ -67,7 +67,7 @@ def test_steps_add_up_to_their_line():
     [line] = shown({"type": "unit", "amount": "0.0025"}, 483.76, discounts={"percentage": "50"})
 
     assert line[4] == "0.60"
-    assert [step[-1] for step in line[-1]] == ["1.20", "−0.60"]
+    assert [step[-1] for step in line[-1]] == ["1.21", "−0.61"]
 
 
 def test_steps_keep_their_figures_in_other_languages():
