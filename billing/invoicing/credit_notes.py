@@ -88,7 +88,7 @@ def preview(*, invoice: Invoice, what: What) -> list[Given]:
     """Return what a credit note would give back of each line; errors as ``credit``."""
     locking.check_payable(invoice, payer_id=invoice.payer_id, asset_id=invoice.asset_id)
     exponent = exponent_of(invoice.asset)
-    return creditable.parts(what, creditable.rests(invoice.pk, exponent), exponent)
+    return creditable.given(what, invoice.pk, exponent)
 
 
 _KIND: Final = Invoice.Kind.CREDIT_NOTE
@@ -142,7 +142,7 @@ def _draft(
     at: datetime,
 ) -> Invoice:
     exponent = exponent_of(invoice.asset)
-    given = creditable.parts(what, creditable.rests(invoice.pk, exponent), exponent)
+    given = creditable.given(what, invoice.pk, exponent)
     draft = Draft(
         kind=_KIND,
         payer_id=payer.pk,

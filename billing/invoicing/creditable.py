@@ -78,16 +78,50 @@ class Amount:
 What = Full | Lines | Amount
 
 
+def given(what: What, invoice_id: int, exponent: int) -> list[Given]:
+    """
+    Say what is given back of each line of a document; errors as ``parts``.
+
+    Discounts may be larger than what they were taxed like. All of such a document is what is left
+    of each line, discounts among them; no amount may exceed what the document has left.
+    """
+    rows = _read(invoice_id)
+    found = _standing(rows, exponent)
+    left = total(_signed(rest) for rest, _ in rows)
+    if left <= ZERO or left >= total(rest.gross for rest in found):
+        return parts(what, found, exponent)
+    if isinstance(what, Full):
+        return [Given(r, subtract(r.taxable, r.back), subtract(r.tax, r.back_tax)) for r, _ in rows]
+    said = parts(what, found, exponent)
+    amount = total(add(one.taxable, one.tax) for one in said)
+    if amount > left:
+        raise NothingToCreditError(amount=amount, left=left)
+    return said
+
+
+def _signed(rest: Rest) -> Decimal:
+    """Return what of a line was not given back, with its tax; of a discount below zero."""
+    return subtract(add(rest.taxable, rest.tax), add(rest.back, rest.back_tax))
+
+
 def rests(invoice_id: int, exponent: int) -> list[Rest]:
     """Return the lines of a document that something may be given back of, in their order."""
+    return _standing(_read(invoice_id), exponent)
+
+
+def _standing(rows: Sequence[tuple[Rest, Hashable]], exponent: int) -> list[Rest]:
+    return [row for row in less_discounts(rows, exponent) if row.gross > ZERO]
+
+
+def _read(invoice_id: int) -> list[tuple[Rest, Hashable]]:
+    """Return the lines of a document, and what they are taxed like."""
     with connection.cursor() as cursor:
         cursor.execute(_RESTS, [invoice_id])
         names = ("line_id", "description", "taxable", "tax", "is_inclusive", "back", "back_tax")
-        rows = [
+        return [
             (Rest(**dict(zip(names, row, strict=False))), row[len(names) :])
             for row in cursor.fetchall()
         ]
-    return [row for row in less_discounts(rows, exponent) if row.gross > ZERO]
 
 
 def less_discounts(lines: Sequence[tuple[Rest, Hashable]], exponent: int) -> list[Rest]:

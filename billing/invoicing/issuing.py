@@ -100,8 +100,14 @@ def _differs(error: IntegrityError) -> Exception:
     if name in {"billing_invoice_adds_up", "billing_invoice_totals", "billing_invoice_open"}:
         return InvoiceDiffersError(database=said)
     if name == "billing_invoice_credited":
-        return NothingToCreditError(database=said, remedy="draft it again: it gives back the rest")
+        return NothingToCreditError(database=said, remedy=_GIVE_LESS)
     return error
+
+
+_GIVE_LESS: Final = (
+    "a draft: draft it again, it gives back the rest; a note made by hand: give back no more than"
+    ' its document has left (its lines, less the credit notes over it), or all of it as "full"'
+)
 
 
 def _lock(invoice_ids: Sequence[int]) -> list[Invoice]:

@@ -32,7 +32,8 @@ def gives_back(draft: Draft, line: DraftLine, known: Known) -> Corrected | None:
     """Return the issued line that a line gives money back of, if it does."""
     amount = taxed_amount(draft, line)
     gives = amount > 0 if draft.kind == Invoice.Kind.CREDIT_NOTE else amount < 0
-    is_part = line.kind == InvoiceLine.Kind.ADJUSTMENT  # takes some of what is given off again
+    # Takes some of what is given off again; of a note made by hand, also the discount itself.
+    is_part = line.kind in {InvoiceLine.Kind.ADJUSTMENT, InvoiceLine.Kind.CREDIT}
     if line.corrects_line_id is None or not (gives or is_part):
         return None
     return known.corrected.get(line.corrects_line_id)

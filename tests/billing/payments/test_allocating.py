@@ -58,11 +58,17 @@ def test_no_more_is_given_than_there_is_or_than_is_open():
     invoice, other = issued(payer), issued(payer)
     money = money_of(pay(payer, 150, allocate="nothing"))
 
-    with pytest.raises(AllocationExceedsError):
+    with pytest.raises(AllocationExceedsError) as too_much_for_it:
         payments.allocate(source=money, parts=[(invoice.pk, Decimal(101))], by="a", at=NOON)
     parts = [(invoice.pk, Decimal(100)), (other.pk, Decimal("50.01"))]
-    with pytest.raises(AllocationExceedsError):
+    with pytest.raises(AllocationExceedsError) as more_than_there_is:
         payments.allocate(source=money, parts=parts, by="a", at=NOON)
+
+    open_, left = {"open": Decimal(100)}, {"left": Decimal(150)}  # not the database's refusals
+    said = too_much_for_it.value.facts
+    assert said == {"invoice": invoice.number, "amount": Decimal(101), **open_}
+    said = more_than_there_is.value.facts
+    assert said == {"amount": Decimal("150.01"), "source": str(now(money)), **left}
     assert now(invoice).open == 100
 
 

@@ -34,10 +34,10 @@ def taxed(**terms):
     return issued(nets=["70", "30.05"], percentage="19", **terms)  # 100.05 + 19.01
 
 
-def two_rates():
-    """Return an invoice over 100.05 at 19 and 22.04 at 7 per cent: 142.64 in all."""
-    draft = drafted(nets=["70", "30.05"], percentage="19")
-    net, tax = Decimal("22.04"), Decimal("1.54")
+def two_rates(nets=("70", "30.05"), net="22.04", tax="1.54"):
+    """Return an invoice over 100.05 at 19 and 22.04 at 7 per cent: 142.64 in all, unless told."""
+    draft = drafted(nets=nets, percentage="19")
+    net, tax = Decimal(net), Decimal(tax)
     InvoiceLine.objects.create(
         invoice=draft, position=3, kind="manual", consumer=draft.payer, product="books",
         description="Books", amount=net, due=net, taxable=net, tax=tax, category="S",
@@ -69,6 +69,34 @@ def test_all_of_an_invoice_given_back_leaves_nothing():
     }
     told = Outbox.objects.filter(topic="event").values_list("payload__type", flat=True)
     assert "credit_note.issued" in told
+
+
+def test_all_is_given_back_where_a_discount_exceeds_what_is_taxed_like_it():
+    invoice = two_rates(["10", "-30"], "100", "7")  # 80 and 3.20 tax: 83.20
+
+    with pytest.raises(NothingToCreditError):
+        credit(invoice, Amount(Decimal("83.21")))
+    note = credit(invoice)
+
+    assert [line.due for line in note.lines.order_by("position")] == [10, -30, 100]
+    assert (
+        (note.total, note.tax)
+        == (invoice.total, invoice.tax)
+        == (Decimal("83.20"), Decimal("3.20"))
+    )
+    assert now(invoice).credited == invoice.total
+    with pytest.raises(NothingToCreditError):
+        credit(invoice)
+
+
+def test_the_rest_is_given_back_where_a_discount_exceeds_what_is_taxed_like_it():
+    invoice = two_rates(["10", "-30"], "100", "7")
+    credit(invoice, Amount(Decimal("23.20")))
+
+    note = credit(invoice)
+
+    assert note.total == 60
+    assert now(invoice).credited == invoice.total
 
 
 def test_lines_are_given_back_with_their_tax():
