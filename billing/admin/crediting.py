@@ -53,6 +53,7 @@ class CreditForm(OperationForm):
     def prepare(self) -> None:
         said = self.data if self.is_bound else self.initial
         self.at = min(max(int(str(said.get("step") or 1)), 1), _LAST)
+        self.go = "Next" if self.at < _LAST else ""
         what = str(said.get("what") or "")
         self._ask_how_much(what)
         if self.at == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
@@ -14,7 +15,8 @@ from django.utils.timezone import now
 from billing import payments
 from billing.admin import money
 from billing.admin.money import MoneyField, time_of
-from billing.models import Payment, Unapplied
+from billing.models import Invoice, Payment, Unapplied
+from billing.payments import locking, policies
 from billing.payments.recording import WAYS
 from ledger.admin import transactions
 from ledger.admin.base import BookFilter, Listing, cause_of
@@ -22,11 +24,14 @@ from ledger.admin.display import amount, badge, figures, instant, link
 from ledger.admin.fields import AssetField, CustomerField, InstantField, ReasonField
 from ledger.admin.operations import Done, Operation, OperationForm
 from ledger.models import Asset
+from ledger.money import text
 from wallets.admin import changes
 from wallets.admin.changes import ReasonedForm
 from wallets.admin.fields import new_key
 
 _OLDEST: Final = "oldest"
+_CHOSEN: Final = "chosen"
+_DOCUMENT: Final = "document_"  # begins the name of a field
 
 
 class RecordForm(OperationForm):
@@ -47,8 +52,7 @@ class RecordForm(OperationForm):
 
 
 class MatchForm(OperationForm):
-    to = forms.ChoiceField(label="Give it to", widget=forms.RadioSelect)
-    amount = MoneyField(required=False, help_text="Of one document; as much as fits unless given.")
+    to = forms.ChoiceField(label="Give it to", widget=forms.RadioSelect, initial=_CHOSEN)
 
     def prepare(self) -> None:
         field = self.fields["to"]
@@ -62,9 +66,32 @@ class MatchForm(OperationForm):
                 if share.invoice_id in named
             ]
             offered.insert(place, (f"proposal:{place}", f"{proposal.why}: {', '.join(numbers)}"))
+        field.choices = [*offered, (_CHOSEN, "The amounts below")]
+        likely = self._likely(list(named.values()))
         for pk, one in named.items():
-            offered.append((str(pk), f"{one.number}, {figures(one.open, one.asset)} open"))
-        field.choices = offered
+            self.fields[f"{_DOCUMENT}{pk}"] = MoneyField(
+                label=one.number,
+                required=False,
+                initial=likely.get(pk),
+                help_text=f"{figures(one.open, one.asset)} open, due {one.due_date}.",
+            )
+
+    def _likely(self, owed: list[Invoice]) -> dict[int, str]:
+        """Return what the surest proposal gives to each document; none: to the oldest first."""
+        shares: Sequence[policies.Share]
+        if found := money.proposed(self.row):
+            shares = found[0].shares
+        else:
+            documents = [locking.as_open(one) for one in owed]
+            shares = policies.oldest_first(payments.left_of(self.row), documents)
+        return {share.invoice_id: text(share.amount) for share in shares}
+
+
+class MatchPaymentForm(MatchForm):
+    """The same, of a payment."""
+
+    def __init__(self, *args: Any, row: Payment, **kwargs: Any) -> None:
+        super().__init__(*args, row=row.money, **kwargs)
 
 
 class ReverseForm(OperationForm):
@@ -98,7 +125,9 @@ def _record(request: HttpRequest, row: None, given: dict[str, Any]) -> Done:
 def _match(request: HttpRequest, row: Unapplied, given: dict[str, Any]) -> Done:
     parts = _parts(row, given)
     made = payments.allocate(source=row, parts=parts, by=cause_of(request), at=time_of(row.payer))
-    return Done(message=f"Given to {len(made)} documents.", row=row.payment or row)
+    served = len({one.invoice_id for one in made if one.invoice_id})
+    documents = "1 document" if served == 1 else f"{served} documents"
+    return Done(message=f"Given to {documents}.", row=row.payment or row)
 
 
 def _parts(row: Unapplied, given: dict[str, Any]) -> list[tuple[int, Any]] | None:
@@ -108,8 +137,11 @@ def _parts(row: Unapplied, given: dict[str, Any]) -> list[tuple[int, Any]] | Non
     if chosen.startswith("proposal:"):
         found = money.proposed(row)[int(chosen.partition(":")[2])]
         return [(share.invoice_id, share.amount) for share in found.shares]
-    invoice = next(one for one in money.owed_by(row) if one.pk == int(chosen))
-    return [(invoice.pk, given["amount"] or min(invoice.open, payments.left_of(row)))]
+    return [
+        (int(name.removeprefix(_DOCUMENT)), wanted)
+        for name, wanted in given.items()
+        if name.startswith(_DOCUMENT) and wanted
+    ]
 
 
 def _reverse(request: HttpRequest, row: Payment, given: dict[str, Any]) -> Done:
@@ -156,11 +188,21 @@ RECORD: Final = Operation(
 MATCH: Final = Operation(
     name="match",
     label="Match",
-    explanation="Gives what is left of it to documents: as proposed, the oldest first, or one.",
+    explanation="Gives what is left of it to documents: as proposed, the oldest first, or the"
+    " amounts that you choose.",
     permission="billing.record_payment",
     form=MatchForm,
     run=_match,
     applies=_has_left,
+)
+MATCH_PAYMENT: Final = Operation(
+    name="match",
+    label=MATCH.label,
+    explanation=MATCH.explanation,
+    permission=MATCH.permission,
+    form=MatchPaymentForm,
+    run=lambda request, row, given: _match(request, row.money, given),
+    applies=lambda row: _has_left(row.money),
 )
 REVERSE: Final = Operation(
     name="reverse",
@@ -207,7 +249,7 @@ class PaymentAdmin(Listing):
         "name", "payer_link", "shown_amount", "shown_left", "method", "reference", "received",
     )  # fmt: skip
     list_filter = (BookFilter, "method")
-    operations = (REVERSE, DISPUTE)
+    operations = (MATCH_PAYMENT, REVERSE, DISPUTE)
     search_fields = ("key__istartswith", "external_id__istartswith", "payer__key__istartswith")
     search_help_text = "Beginning of its key, of the rail's name of it, or of the payer's key"
 

@@ -23,7 +23,13 @@ from ledger.errors import DomainError, InvalidInputError
 
 
 class OperationForm(forms.Form):
-    """What an operation asks for; ``row`` is what it is about, None for a new one."""
+    """
+    What an operation asks for; ``row`` is what it is about, None for a new one.
+
+    ``go`` is what its button says, unless that is the operation's name.
+    """
+
+    go = ""
 
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         self.row = row

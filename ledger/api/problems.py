@@ -54,6 +54,7 @@ STATUS: Final[dict[type[DomainError], int]] = {
 }
 _RETRY_SECONDS: Final = "1"
 _SHOWN: Final = 80  # characters of a refused value
+_TOLD: Final = 10_000  # characters of a fact that the domain names
 _LISTED: Final = {"problems", "field", "value", "remedy"}  # facts that the errors say
 # Serialization failure, deadlock, lock not available, cancelled, shut down, too many connections.
 _PASSING: Final = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}
@@ -127,7 +128,7 @@ def document(
         "errors": errors or [],
     }
     if facts:
-        written["facts"] = {name: _shown(value) for name, value in facts.items()}
+        written["facts"] = {name: _shown(value, _TOLD) for name, value in facts.items()}
     return written
 
 
@@ -300,6 +301,6 @@ def _problem(found: Any) -> dict[str, Any]:
     return _error(found.field, found.attributes.get("value"), found.code, found.message)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, most: int = _SHOWN) -> str:
     written = shown(value).encode(errors="replace").decode()
-    return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"
+    return written if len(written) <= most else f"{written[:most]}…"

@@ -57,17 +57,29 @@ class TestPayments:
 
         assert "use letters, digits" in answer.content.decode()
 
-    @pytest.mark.parametrize("to", ["proposal:0", "oldest", "document"])
+    @pytest.mark.parametrize("to", ["proposal:0", "oldest", "chosen"])
     def test_money_is_matched_as_proposed_or_chosen(self, browser, invoice, to):
         money = money_of(pay(invoice.payer, 119, at=clock(), allocate="nothing"))
         page = browser.read("billing_unapplied_match", money.pk)
         assert f"amount: {invoice.number}" in page
 
-        values = {"to": str(invoice.pk) if to == "document" else to}
+        values = {"to": to, f"document_{invoice.pk}": "119"}
         browser.do("billing_unapplied_match", money.pk, values=values)
 
         assert now(invoice).state == "paid"
         assert "Nowhere yet" not in browser.read("billing_unapplied_change", money.pk)
+
+    def test_one_payment_is_matched_with_several_documents_as_chosen(self, browser, invoice):
+        other = issued(invoice.payer, nets=["40"], at=clock())
+        payment = pay(invoice.payer, 100, at=clock(), allocate="nothing")
+        page = browser.get("billing_payment_match", payment.pk).content.decode()
+        assert f'name="document_{invoice.pk}" value="100"' in page
+
+        amounts = {f"document_{invoice.pk}": "70.5", f"document_{other.pk}": "29.5"}
+        browser.do("billing_payment_match", payment.pk, values={"to": "chosen", **amounts})
+
+        assert (now(invoice).open, now(other).open) == (Decimal("48.50"), Decimal("10.50"))
+        browser.get("billing_payment_match", payment.pk, status=403)
 
     def test_unapplied_cash_is_listed_until_it_is_used_up(self, browser, invoice):
         money_of(pay(invoice.payer, 5, at=clock(), allocate="nothing", key="p-9"))
@@ -136,12 +148,14 @@ class TestCreditNotes:
     def test_an_amount_is_given_back_in_three_steps(self, browser, invoice):
         first = browser.read("billing_invoice_credit", invoice.pk)
         assert "An amount, spread over the lines" in first
+        assert 'value="Next"' in browser.get("billing_invoice_credit", invoice.pk).content.decode()
         assert "Where it goes" not in first
         said = {"step": "1", "key": "n-1", "what": "amount"}
         assert "How much" in self.step(browser, invoice, said)
         said |= {"step": "2", "amount": "11.90"}
         third = self.step(browser, invoice, said)
         assert "10 USD and 1.9 USD tax are given back." in third
+        assert 'value="Credit note"' in third
         said |= {"step": "3", "disposition": "offset", "reason": "Outage"}
         self.step(browser, invoice, said, status=302)
 
