@@ -58,6 +58,8 @@ def sums(invoice: Invoice, found: Comparison) -> Iterator[Figure]:
             value=amount(found.previous.total, asset),
             note=found.previous.number,
         )
+    elif not is_credit:
+        yield Figure(label="The one before", value=NOTHING, note="none of its kind")
 
 
 def problems(invoice: Invoice) -> Table:

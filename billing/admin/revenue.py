@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +13,14 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from billing.reports import commitments, contract_balances, deferred, revenue
+from billing.reports.contract_balances import Amounts, ContractRow
 from billing.reports.ties import Tie
 from ledger.admin import csv_download, pages
 from ledger.admin.display import amount, period_name
 from ledger.admin.fields import BookField
 from ledger.admin.tables import Column, Table, number
 from ledger.models import Asset, Book, Period
-from ledger.money import ZERO, text, total
+from ledger.money import ZERO, add, text, total
 
 _MONTHS: Final = 60
 ASSET: Final = "Asset"
@@ -114,14 +116,17 @@ _Sheets = Callable[[Book, datetime, datetime], list[Sheet]]
 
 
 def revenue_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
-    """Return a row a product, a column a month."""
-    found = revenue.revenue(book=book, starts_at=since, ends_at=until)
+    """Return a row a product, a column a month; what is of none stands under what it was for."""
+    found = revenue.revenue(book=book, starts_at=since, ends_at=until, by=revenue.GROUPS)
     months = sorted({row.month for row in found.rows})
-    sums = {(row.asset, row.product, row.month): row.amount for row in found.rows}
-    products = sorted({(row.asset, row.product) for row in found.rows})
+    sums: defaultdict[tuple[str, str, str], Decimal] = defaultdict(lambda: ZERO)
+    for row in found.rows:
+        place = row.asset, row.product or _of_no_product(row.source), row.month
+        sums[place] = add(sums[place], row.amount)
+    products = sorted({(asset, product) for asset, product, _ in sums})
     rows: list[_Cells] = [
         [
-            product or "–",
+            product,
             asset,
             *(sums.get((asset, product, month), ZERO) for month in months),
         ]
@@ -130,6 +135,12 @@ def revenue_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
     columns: _Columns = ("Product", ASSET, *(number(month) for month in months))
     sheet = Sheet(title="Recognised revenue", columns=columns, rows=rows, is_summed=True)
     return [sheet, _ties(found.ties)]
+
+
+def _of_no_product(source: str) -> str:
+    if source == "one_off_revenue":
+        return "One-off charges"
+    return source.replace("_", " ").capitalize()
 
 
 def deferred_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
@@ -145,22 +156,22 @@ def deferred_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]
 
 
 def contract_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:
-    """Return customers' balances at the end, with those at the beginning before them."""
+    """Return customers' balances at the end, then those at the beginning: each fits a page."""
     found = contract_balances.contract_balances(book=book, starts_at=since, ends_at=until)
     names = ("unbilled", "receivable", "deferred", "credit", "unapplied")
-    rows: list[_Cells] = [
-        [
-            row.customer,
-            row.asset,
-            *(getattr(row.opening, name) for name in names),
-            *(getattr(row.closing, name) for name in names),
+
+    def sheet(when: str, balances: Callable[[ContractRow], Amounts]) -> Sheet:
+        rows: list[_Cells] = [
+            [row.customer, row.asset, *(getattr(balances(row), name) for name in names)]
+            for row in found.rows
+            if not balances(row).is_nothing
         ]
-        for row in found.rows
-    ]
-    at = [number(f"{name}, {when}") for when in ("opening", "closing") for name in names]
-    columns: _Columns = ("Customer", ASSET, *at)
-    sheet = Sheet(title="Contract balances", columns=columns, rows=rows, is_summed=True)
-    return [sheet, _ties(found.ties)]
+        columns: _Columns = ("Customer", ASSET, *(number(name) for name in names))
+        title = f"Contract balances at the {when}"
+        return Sheet(title=title, columns=columns, rows=rows, is_summed=True)
+
+    ends = (sheet("end", lambda row: row.closing), sheet("beginning", lambda row: row.opening))
+    return [*ends, _ties(found.ties)]
 
 
 def commitment_sheets(book: Book, since: datetime, until: datetime) -> list[Sheet]:

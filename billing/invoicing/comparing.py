@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from django.db.models import Exists, OuterRef
+
 from billing.models import Invoice, InvoiceLine
 from ledger.money import ZERO, add, subtract
 
 Name = tuple[object, ...]
+_PERIODIC: Final = frozenset(
+    {InvoiceLine.Kind.FEE, InvoiceLine.Kind.USAGE, InvoiceLine.Kind.MINIMUM}
+)
 _WHOLE: Final = Decimal(100)
 
 
@@ -68,7 +73,7 @@ class Comparison:
 
 
 def compare(*, invoice: Invoice) -> Comparison:
-    """Return a document beside the payer's last one before it, of its currency and group."""
+    """Return a document beside the payer's last one before it that says the same kind of thing."""
     previous = previous_of(invoice)
     pairs: dict[Name, Pair] = {}
     for line in _lines(invoice):
@@ -80,7 +85,13 @@ def compare(*, invoice: Invoice) -> Comparison:
 
 
 def previous_of(invoice: Invoice) -> Invoice | None:
-    """Return the payer's last invoice before a document, of its currency and group."""
+    """
+    Return the payer's last invoice before a document, of its currency and group.
+
+    What is for periods stands beside what is for periods, what is for part of one beside the like,
+    and what is charged once beside neither.
+    """
+    is_periodic = invoice.lines.filter(kind__in=_PERIODIC).exists()
     rows = Invoice.objects.filter(
         payer=invoice.payer_id,
         asset=invoice.asset_id,
@@ -89,7 +100,11 @@ def previous_of(invoice: Invoice) -> Invoice | None:
         pk__lt=invoice.pk,
         key="",
     )
-    found = rows.exclude(number="").exclude(state=Invoice.State.VOID)
+    periodic = Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), kind__in=_PERIODIC))
+    found = rows.filter(
+        periodic if is_periodic else ~periodic, is_progressive=invoice.is_progressive
+    )
+    found = found.exclude(number="").exclude(state=Invoice.State.VOID)
     return found.order_by("-pk").first()
 
 

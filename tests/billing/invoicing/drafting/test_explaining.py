@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing.charging.oneoffs import charge_once
 from billing.invoicing import behind, comparing, explaining, sources
 from billing.models import InvoiceLine
 from tests.billing.charging.agreed import on
@@ -124,6 +125,21 @@ def test_a_draft_stands_beside_the_period_before(shop):
     assert found.previous is not None
     assert (base.difference, base.percentage) == (-10, Decimal("-50.0"))
     assert (calls.now.quantity, calls.before.quantity, calls.percentage) == (9, 3, Decimal("200.0"))
+
+
+def test_what_is_charged_once_stands_beside_no_period(shop):
+    shop.use(3, "2024-01-10")
+    shop.issue("2024-02-01")
+    charge_once(
+        customer=shop.payer, asset=shop.agreed.scene.dollars, name="Setup",
+        unit_price=Decimal(50), at=on("2024-02-03"), key="setup",
+    )  # fmt: skip
+    shop.draft("2024-02-04")
+
+    found = comparing.compare(invoice=shop.only)
+
+    assert found.previous is None
+    assert [(pair.description, pair.is_gone) for pair in found.pairs] == [("Setup", False)]
 
 
 def test_there_may_be_no_period_before(shop):
