@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import F
 
-from billing import credit_limits
 from billing.invoicing import issuing, states, telling, voiding
 from billing.invoicing.errors import BlockedDraftError, InvoiceStateError, StaleDraftError
 from billing.invoicing.states import Facts, Offered
@@ -170,7 +169,6 @@ def void(*, invoice: Invoice, reason: str, by: str, at: datetime) -> Invoice:
         InvalidInputError: no reason.
         InvoiceStateError: something is settled of it, its month is closed, a later document
             builds on it, or its book credits instead: give a credit note.
-        InsufficientBalanceError: what comes back exceeds what its customer may owe.
     """
     reason = inputs.name("reason", reason, longest=500)
     with refusals(), transaction.atomic():
@@ -180,7 +178,6 @@ def void(*, invoice: Invoice, reason: str, by: str, at: datetime) -> Invoice:
         voiding.lock(invoice)
         _check("void", invoice, at)
         reversal_id = voiding.take_back(invoice, by=by, at=at)
-        credit_limits.follow([invoice.payer_id])
         values: dict[str, Any] = {"open": ZERO, "closed_at": at, "closed_reason": reason}
         return _move(
             invoice,

@@ -12,9 +12,11 @@ from typing import Final
 
 from django.db import connection
 
+from billing import credit_limits
 from billing.models import Invoice, InvoiceLine, Supplier
-from ledger import posting
-from ledger.models import Period, Transaction
+from ledger import bulk, posting
+from ledger.ids import is_house
+from ledger.models import Entry, Period, Transaction
 
 
 def why_not(invoice: Invoice) -> str:
@@ -42,6 +44,7 @@ def take_back(invoice: Invoice, *, by: str, at: datetime) -> int | None:
     """
     Reverse what a document posted, and have its sources billed as they were before it.
 
+    What it was about was owed already: no credit limit keeps it from standing unbilled again.
     Returns the transaction; none if it had none. What it is about must be locked.
     """
     with connection.cursor() as cursor:
@@ -49,10 +52,20 @@ def take_back(invoice: Invoice, *, by: str, at: datetime) -> int | None:
     if invoice.transaction_id is None:
         return None
     posted = Transaction.objects.get(pk=invoice.transaction_id)
+    whose = {invoice.payer_id, *invoice.lines.values_list("consumer_id", flat=True)} - {None}
+    bulk.lock({*_moved(posted), *credit_limits.accounts_of(whose)})
+    credit_limits.lift(whose)
     reversal = posting.reverse(
         transaction=posted, key=f"invoice:{invoice.pk}:void", effective_at=at, cause=by
     )
+    credit_limits.follow(whose)
     return reversal.pk
+
+
+def _moved(posted: Transaction) -> set[int]:
+    """Return the accounts of customers that a transaction moved."""
+    rows = Entry.objects.of(posted.pk).values_list("debit_account_id", "credit_account_id")
+    return {number for row in rows for number in row if not is_house(number)}
 
 
 def _is_built_on(invoice: Invoice) -> bool:

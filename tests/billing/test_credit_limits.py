@@ -6,6 +6,8 @@ import pytest
 
 from billing import catalogue, payments
 from billing.invoicing import credit_notes, lifecycle
+from billing.metering import corrections
+from billing.models import UsageEvent
 from ledger.errors import InvalidInputError
 from ledger.models import Account, Balance
 from tests.billing.invoicing.documents import ISSUED, issued_invoice, selling
@@ -82,3 +84,24 @@ def test_a_limit_may_cover_what_is_not_billed_alone(scene, invoice):
     assert room(scene) == Decimal("49.60")
     with pytest.raises(InvalidInputError, match="limit_covers"):
         catalogue.set_profile(customer=scene.customer, limit_covers="everything")
+
+
+def test_what_fills_more_than_half_of_the_limit_can_be_void(scene, invoice):
+    lifecycle.void(invoice=invoice, reason="Wrong", by="ann", at=ISSUED)
+    assert room(scene) == 40
+
+
+def test_what_is_void_stands_unbilled_again_beyond_the_limit(scene, invoice):
+    scene.limit(50)
+    lifecycle.void(invoice=invoice, reason="Wrong", by="ann", at=ISSUED)
+    assert room(scene) == 0
+
+
+def test_what_is_over_the_limit_may_be_billed_what_stands_to_its_credit(scene, invoice):
+    scene.limit(50)
+    account = Account.objects.get(customer=scene.customer, purpose="unbilled")
+    used = UsageEvent.objects.get(customer=scene.customer)
+    corrections.void(book=scene.book, event=used, key="v", at=ISSUED)
+    pay(scene.customer, 1, at=ISSUED)
+    held = Balance.objects.get(account=account)
+    assert (held.credits - held.debits, held.floor) == (60, 0)
