@@ -47,9 +47,13 @@ class Lot:
     features: frozenset[str] = _ANY  # empty pays for any feature
     is_promotional: bool = False
 
+    def lives(self, at: datetime) -> bool:
+        """Say whether the lot may pay at all for what happens at ``at``."""
+        return self.effective_at <= at and (self.expires_at is None or at < self.expires_at)
+
     def pays_for(self, feature: str | frozenset[str], at: datetime) -> bool:
         """Say whether the lot may pay for usage of a feature, or one of several, at ``at``."""
-        if self.effective_at > at or (self.expires_at is not None and at >= self.expires_at):
+        if not self.lives(at):
             return False
         if not self.features:
             return True

@@ -160,7 +160,7 @@ def _paid(line: Line, payer: Payer, takings: Takings, *, is_credit_only: bool) -
     """Take what was given back from where it went, as far as it is there; the rest as usage is."""
     parts, rest = list[Part](), line.amount
     for account_id, given in reversed(takings.parts) if line.sources is not None else ():
-        again = min(negate(given), rest, payer.left_on(account_id, rest))
+        again = min(negate(given), rest, payer.left_on(account_id, rest, line.effective_at))
         if again > ZERO:
             parts.append((account_id, again))
             takings.push(account_id, again)

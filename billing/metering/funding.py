@@ -138,12 +138,17 @@ class Payer:
         if lot is not None and (cap := self.caps.get(lot.wallet_id)) is not None:
             cap.take(amount, at)
 
-    def left_on(self, account_id: int, most: Decimal) -> Decimal:
-        """Return how much of an amount an account can give: a lot what is left, others all."""
+    def left_on(self, account_id: int, most: Decimal, at: datetime) -> Decimal:
+        """
+        Return how much of an amount an account can give at an instant.
+
+        A lot of the customer's gives what is left of it, while it lives: whoever else is charged
+        in the same batch changes nothing about that. Its other accounts give all.
+        """
         if account_id in {self.unbilled_id, self.overdraft_id}:
             return most
-        lot = self.known.get(account_id)
-        return lot.remaining if lot is not None else ZERO
+        lot = next((lot for lot in self.lots if lot.account_id == account_id), None)
+        return lot.remaining if lot is not None and lot.lives(at) else ZERO
 
     def restore(self, account_id: int, amount: Decimal) -> None:
         """Make an amount that goes back to an account available again within this batch."""
