@@ -56,7 +56,7 @@ class RechargeStateError(ConflictError):
 
 
 class ApprovalStateError(ConflictError):
-    """It has been decided, or is to be decided by somebody else than who asked."""
+    """It was decided, is to be decided by another than who asked, or has become larger."""
 
     code = "approval_state"
 

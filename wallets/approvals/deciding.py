@@ -132,7 +132,7 @@ def approve(*, approval: Approval, by: Caller, at: datetime) -> Approval:
     ``by`` is a person, or the name of an API key as a caller: another key is somebody else.
 
     Raises:
-        ApprovalStateError: it was refused, or is this person's own.
+        ApprovalStateError: it was refused, is this person's own, or would come to more by now.
         DomainError: what the operation itself raises; then it still waits.
     """
     with transaction.atomic():
@@ -141,6 +141,7 @@ def approve(*, approval: Approval, by: Caller, at: datetime) -> Approval:
             return approval
         _check(approval, by)
         order = read(approval.book, approval.operation, approval.arguments, at)
+        _check_size(approval, order)
         key = approval.arguments.get("key") or f"approval:{approval.pk}"
         act = Act(key, approval.reason, _time(order, at), _name(by))
         approval.outcome = order.run(act)
@@ -177,6 +178,17 @@ def _check(approval: Approval, by: Caller) -> None:
     if is_theirs or approval.asker == _caller(by):
         remedy = "have somebody else decide it"
         raise ApprovalStateError(approval=approval.pk, asked_by=approval.asker, remedy=remedy)
+
+
+def _check_size(approval: Approval, order: Order) -> None:
+    """Nobody approves more than was asked for: what is read by its number may have grown."""
+    if order.asset != approval.asset or order.amount.copy_abs() > approval.amount:
+        raise ApprovalStateError(
+            approval=approval.pk,
+            asked_for=approval.amount,
+            comes_to=order.amount,
+            remedy="refuse it, and have it asked for again",
+        )
 
 
 def _decide(approval: Approval, state: str, by: Caller, at: datetime) -> Approval:
