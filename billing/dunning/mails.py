@@ -73,7 +73,7 @@ def compose(
         subject=" ".join(subject.split()),
         text=render_to_string(_TEXT, context),
         html=render_to_string(_HTML, context),
-        reply_to=str((invoice.supplier.get("contact") or {}).get("email") or ""),
+        reply_to="".join(str((invoice.supplier.get("contact") or {}).get("email") or "").split()),
     )
 
 

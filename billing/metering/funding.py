@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from billing import credit_limits
 from billing.metering import pace
 from billing.metering.snapshot import Snapshot, Terms
 from billing.metering.takings import Takings
@@ -242,6 +243,8 @@ def open_purse(
         pace.meet_holds(catalogue.book_id, at=at)
     funds = give_back_expired(locked, at=at)
     funding.fill(candidates, funds)
+    if bounded := _bounded(owing, funds, terms):
+        funds = {**funds, **bounded}
     purse = Purse(candidates=candidates, allowances=allowances, locked=funds.keys())
     for customer_id, asset_id in pairs:
         unbilled_id, overdraft_id = owing[customer_id, asset_id]
@@ -249,17 +252,9 @@ def open_purse(
             lots=candidates.pool(customer_id, asset_id),
             unbilled_id=unbilled_id,
             overdraft_id=overdraft_id,
-            room=_room(funds[unbilled_id], terms[customer_id]),
+            room=funds[unbilled_id].available,
             known=candidates.lots,
         )
-    limits.bound(
-        {
-            unbilled_id: negate(limit)
-            for (customer_id, _), (unbilled_id, _) in owing.items()
-            if (limit := terms[customer_id].credit_limit) is not None
-            and funds[unbilled_id].floor is None
-        }
-    )
     return purse
 
 
@@ -297,8 +292,20 @@ def _owing(
     return found
 
 
-def _room(unbilled: Funds, terms: Terms) -> Decimal | None:
-    """Return what may still stand unbilled; an account opened since the limit was set has none."""
-    if unbilled.floor is None and terms.credit_limit is not None:
-        return add(subtract(unbilled.settled, unbilled.held), terms.credit_limit)
-    return unbilled.available
+def _bounded(
+    owing: Mapping[tuple[int, int], tuple[int, int]],
+    funds: Mapping[int, Funds],
+    terms: Mapping[int, Terms],
+) -> dict[int, Funds]:
+    """Bind accounts that were opened since a limit was set; return them as they are then."""
+    fresh = {
+        unbilled_id: (customer_id, negate(limit))
+        for (customer_id, _), (unbilled_id, _) in owing.items()
+        if (limit := terms[customer_id].credit_limit) is not None
+        and funds[unbilled_id].floor is None
+    }
+    if not fresh:
+        return {}
+    limits.bound({number: floor for number, (_, floor) in fresh.items()})
+    credit_limits.follow({customer_id for customer_id, _ in fresh.values()})
+    return bulk.lock(fresh)

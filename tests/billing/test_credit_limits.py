@@ -7,10 +7,10 @@ import pytest
 from billing import catalogue, payments
 from billing.invoicing import credit_notes, lifecycle
 from billing.metering import corrections
-from billing.models import UsageEvent
+from billing.models import Unapplied, UsageEvent
 from ledger.errors import InvalidInputError
 from ledger.models import Account, Balance
-from tests.billing.invoicing.documents import ISSUED, issued_invoice, selling
+from tests.billing.invoicing.documents import ISSUED, issued_invoice, selling, used
 from tests.billing.payments.documents import pay
 
 pytestmark = pytest.mark.django_db
@@ -100,8 +100,18 @@ def test_what_is_void_stands_unbilled_again_beyond_the_limit(scene, invoice):
 def test_what_is_over_the_limit_may_be_billed_what_stands_to_its_credit(scene, invoice):
     scene.limit(50)
     account = Account.objects.get(customer=scene.customer, purpose="unbilled")
-    used = UsageEvent.objects.get(customer=scene.customer)
-    corrections.void(book=scene.book, event=used, key="v", at=ISSUED)
+    event = UsageEvent.objects.get(customer=scene.customer)
+    corrections.void(book=scene.book, event=event, key="v", at=ISSUED)
     pay(scene.customer, 1, at=ISSUED)
     held = Balance.objects.get(account=account)
     assert (held.credits - held.debits, held.floor) == (60, 0)
+
+
+def test_documents_from_before_any_usage_count_as_well(scene):
+    payment = pay(scene.customer, 80, at=ISSUED)
+    money = Unapplied.objects.get(payment=payment)
+    payments.refund(source=money, reason="Asked for", by="ann", key="f", at=ISSUED)
+    payments.reverse(payment=payment, reason="AC04", by="bank", key="r", at=ISSUED)
+
+    used(scene, 60)
+    assert (scene.unbilled, scene.overdraft, room(scene)) == (20, 40, 0)

@@ -8,6 +8,7 @@ no code.
 from __future__ import annotations
 
 import io
+import re
 from decimal import Decimal
 from importlib import import_module
 from typing import Any, Final
@@ -24,6 +25,7 @@ _CURRENCY: Final = "EUR"
 _LEAST, _MOST = Decimal("0.01"), Decimal("999999999.99")
 _LONGEST_NAME: Final = 70
 _LONGEST: Final = 331  # bytes
+_BIC: Final = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")  # ISO 9362
 _LARGEST: Final = 13  # version of the symbol
 
 
@@ -49,6 +51,9 @@ def payload(
     RF54INV2026000042
     """
     country, holder = iban[:2], " ".join(name.split())[:_LONGEST_NAME].rstrip()
+    bic = "".join(bic.split()).upper()
+    if bic and not _BIC.fullmatch(bic):
+        return ""
     is_reached = country in _EEA or (country in _SEPA and bool(bic))
     if currency != _CURRENCY or not _LEAST <= amount <= _MOST or not is_reached or not holder:
         return ""

@@ -62,6 +62,7 @@ def test_it_is_on_the_page_as_a_drawing():
         pytest.param(paid_to(iban="DE88370400440532013000"), id="wrong check digits"),
         pytest.param(paid_to(iban="TR330006100519786457841326"), id="outside of the area"),
         pytest.param(paid_to(iban="CH9300762011623852957"), id="outside of the EEA without a BIC"),
+        pytest.param(paid_to(iban="DE89370400440532013000", bic="COBADEFF1"), id="no BIC"),
         pytest.param(paid_to(iban=""), id="no account"),
     ],
 )
@@ -70,7 +71,8 @@ def test_what_cannot_be_transferred_so_has_no_code(printable):
 
 
 def test_switzerland_is_reached_with_a_bic():
-    assert scanned(paid_to(iban="CH9300762011623852957", bic="POFICHBEXXX"))
+    said = scanned(paid_to(iban="CH9300762011623852957", bic="pofi chbe\nxxx"))
+    assert said.split("\n")[4] == "POFICHBEXXX"
 
 
 def test_no_name_is_too_long_for_the_largest_symbol():
