@@ -3,11 +3,12 @@ Two months of the demo's book, invoiced, paid and closed as finance operations w
 
 Who sells and who buys, taxes, a payer for a whole company; then for each month a run of invoices,
 payments that match, fall short or come without a reference, a credit note, and the month's close.
+One payer has fourteen days and lets them pass: it is reminded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,8 +20,8 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from billing import closing, collection
-from billing.invoicing import credit_notes, running
+from billing import closing, collection, dunning
+from billing.invoicing import credit_notes, lifecycle, running
 from billing.invoicing.creditable import Lines
 from billing.invoicing.documents import storing
 from billing.models import Invoice
@@ -66,8 +67,16 @@ _BUYERS: Final = (
 )
 
 
+_LATE: Final = "ember"  # pays nothing
+_REMINDERS: Final = (
+    {"after_days": 3, "act": "remind"},
+    {"after_days": 14, "act": "remind"},
+    {"after_days": 60, "act": "suspend"},
+)
+
+
 class _Way(Enum):
-    """How customers pay, in turns."""
+    """How the others pay, in turns."""
 
     BY_REFERENCE = auto()
     HALF = auto()
@@ -99,6 +108,13 @@ def set_up(*, book: Book, customers: Mapping[str, Customer], at: datetime) -> No
     for key in ("aurora", "bramble"):  # one invoice for all of the company
         payer = customers[key]
         collection.set_profile(book=book, customer=payer, payer=payer, at=at, cause=_BY)
+    collection.set_profile(
+        book=book, customer=customers[_LATE], payment_terms="P14D", at=at, cause=_BY
+    )
+    dunning.define(
+        book=book, key="reminders", name="Reminders", steps=_REMINDERS, is_default=True, by=_BY,
+        at=at,
+    )  # fmt: skip
     since = date(at.year - 2, 1, 1)
     rates.enter(
         book=book, jurisdiction="DE", percentage=Decimal(19), valid_from=since, name="USt", at=at
@@ -107,7 +123,10 @@ def set_up(*, book: Book, customers: Mapping[str, Customer], at: datetime) -> No
 
 def close(*, book: Book, asset: Asset, at: datetime) -> list[ClosedMonth]:
     """Invoice and close the last whole months before ``at``, in order."""
-    return [_close(book, asset, month, at) for month in _months(book, at)]
+    ways = cycle(_Way)
+    closed = [_close(book, asset, month, at, ways) for month in _months(book, at)]
+    _remind(book, at)
+    return closed
 
 
 def picture(*, document: Invoice, at: datetime) -> Path:
@@ -126,7 +145,9 @@ def _months(book: Book, at: datetime) -> list[Period]:
     return found[:0:-1]
 
 
-def _close(book: Book, asset: Asset, month: Period, at: datetime) -> ClosedMonth:
+def _close(
+    book: Book, asset: Asset, month: Period, at: datetime, ways: Iterator[_Way]
+) -> ClosedMonth:
     zone = ZoneInfo(book.time_zone)
     name = f"{month.starts_at.astimezone(zone):%B %Y}"
     issued_at = min(month.ends_at + timedelta(days=1, hours=9), at)
@@ -134,8 +155,9 @@ def _close(book: Book, asset: Asset, month: Period, at: datetime) -> ClosedMonth
     running.work(run=run, at=issued_at)
     documents = list(Invoice.objects.filter(run=run, number__gt="").order_by("number"))
     paid_at = min(month.ends_at + timedelta(days=12), at)
-    _pay(documents, asset, paid_at)
+    _pay(documents, asset, paid_at, ways)
     _credit(documents, min(month.ends_at + timedelta(days=14), at))
+    _remind(book, min(month.ends_at + timedelta(days=20), at))
     waived = _close_books(book, month, at)
     report = deferred.deferred(book=book, starts_at=month.starts_at, ends_at=month.ends_at)
     shown = Invoice.objects.filter(book=book, number__gt="", issued_at__gte=issued_at)
@@ -147,10 +169,20 @@ def _close(book: Book, asset: Asset, month: Period, at: datetime) -> ClosedMonth
     )
 
 
-def _pay(documents: list[Invoice], asset: Asset, at: datetime) -> None:
-    """One pays by reference, one pays too little, one without a word; the others let us wait."""
+def _remind(book: Book, at: datetime) -> None:
+    """Note what is overdue, and ask for it."""
+    waiting = Invoice.objects.filter(book=book, open__gt=0).exclude(number="")
+    lifecycle.refresh_state(invoice_ids=list(waiting.values_list("pk", flat=True)), at=at, by=_BY)
+    dunning.dun(at=at, book_id=book.pk)
+
+
+def _pay(documents: list[Invoice], asset: Asset, at: datetime, ways: Iterator[_Way]) -> None:
+    """One pays by reference, one too little, one without a word; the next lets us wait."""
     owed = [one for one in documents if one.kind == Invoice.Kind.INVOICE and one.open]
-    for document, way in zip(owed, cycle(_Way), strict=False):
+    for document in owed:
+        if document.payer.key == _LATE:
+            continue
+        way = next(ways)
         if way is _Way.NOT_YET:
             continue
         half = (document.open / 2).quantize(_CENT)

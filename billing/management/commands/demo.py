@@ -26,6 +26,7 @@ from billing.management.months import ClosedMonth
 from billing.metering import rollups
 from billing.models import Invoice
 from ledger import access, folding, partitions, registry, sealing, verification
+from ledger.api import health
 from ledger.models import ApiKey, Asset, Book, Customer
 from wallets import expiry
 
@@ -43,6 +44,8 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=2, help="processes that share the work")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if not health.migrations().is_ok:
+            raise CommandError("The database is not ready: run manage.py prepare first.")
         console = render.console_on(self.stdout)
         partitions.ensure(at=now())
         book = demo.prepare(at=now())

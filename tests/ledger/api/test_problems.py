@@ -7,7 +7,8 @@ from django.db import DataError, IntegrityError, OperationalError
 from django.test import Client
 
 from ledger import registry
-from ledger.api import parsers
+from ledger.api import parsers, problems
+from ledger.errors import ConflictError
 from tests.api import Api, code
 
 
@@ -70,6 +71,14 @@ def test_what_is_not_json_is_refused(api, body):
 @pytest.mark.parametrize("body", [[], "text", 7, None])
 def test_a_body_that_is_no_object_is_refused(api, body):
     assert code(api.post("customers", json.dumps(body))) == (400, "invalid_input")
+
+
+def test_what_keeps_something_from_being_done_is_told_whole(rf):
+    found = "; ".join(f"rail_clearing USD {number}" for number in range(100))
+
+    _, document = problems.describe(ConflictError(clearing=found), rf.get("/api/v1/periods"))
+
+    assert document["facts"] == {"clearing": found}
 
 
 def test_each_field_that_is_refused_is_named_with_its_value(api):
