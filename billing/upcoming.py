@@ -68,13 +68,16 @@ def _all(customer_ids: Collection[int], until: datetime) -> Iterator[Due]:
             yield Due(expires_at, 3, customer_id, What.CREDIT_EXPIRES)
 
 
+# Of charges a customer may have thousands that wait: each time only the first is read.
 _DUE: Final = """
     SELECT customer_id, due_at, 0, 'subscription', id FROM billing_subscription
     WHERE customer_id = ANY(%(whose)s::bigint[]) AND due_at <= %(until)s
     UNION ALL SELECT customer_id, due_at, 1, 'contract', id FROM billing_contract
     WHERE customer_id = ANY(%(whose)s::bigint[]) AND due_at <= %(until)s
-    UNION ALL SELECT customer_id, scheduled_at, 1, 'charge', id FROM billing_charge
-    WHERE customer_id = ANY(%(whose)s::bigint[]) AND scheduled_at <= %(until)s
+    UNION ALL SELECT first.* FROM unnest(%(whose)s::bigint[]) AS n (id) CROSS JOIN LATERAL (
+        SELECT customer_id, scheduled_at, 1, 'charge', id FROM billing_charge
+        WHERE customer_id = n.id AND scheduled_at <= %(until)s
+        ORDER BY scheduled_at, id LIMIT 1) first
     ORDER BY 2, 3, 4 DESC, 5
 """
 _ROOTS: Final = """
