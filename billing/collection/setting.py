@@ -26,6 +26,7 @@ _ACCOUNT: Final = frozenset({"iban", "bic", "holder", "currency"})
 _BRAND: Final = ("colour", "footer", "logo")
 _COLOUR: Final = re.compile(r"#([0-9a-fA-F]{3}){1,2}")
 _LONGEST_FOOTER: Final = 300
+_NOT_IN_ADDRESSES: Final = ',;<>()"'  # of mail: what would make several of one
 _LONGEST_GRACE: Final = timedelta(days=31)
 _COUNTRY: Final = 2
 _KEPT: Final = frozenset({"id", "version", "customer_id"})
@@ -308,7 +309,8 @@ def _check_country(address: Mapping[str, str]) -> None:
 
 def _email(value: str) -> str:
     name, at, domain = value.rpartition("@")
-    if not (at and name and "." in domain) or any(sign.isspace() for sign in value):
+    is_one = bool(at and name and "." in domain) and not set(_NOT_IN_ADDRESSES) & set(value)
+    if not is_one or "@" in name or not value.isprintable() or " " in value:
         raise InvalidInputError(field="emails", value=value, remedy="send an address like a@b.c")
     return value
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 
-from billing import dunning
+from billing import collection, dunning
 from billing.dunning import mails, steps
 from ledger import tasks
 from ledger.errors import InvalidInputError
@@ -170,3 +170,9 @@ class TestPreview:
             "billing_dunningschedule_add", values=values | {"words": '{"2": {}}'}, status=200
         )
         assert "there are 1 steps" in refused.content.decode()
+
+
+@pytest.mark.parametrize("written", ["a@b.ie,c@d.ie", "A <a@b.ie>", "a@b.ie\n", "a@b@c.ie", "a"])
+def test_an_address_is_one_address(written):
+    with pytest.raises(InvalidInputError, match="a@b"):
+        collection.set_party(customer=factories.customer(), at=NOON, emails=[written])
