@@ -112,3 +112,19 @@ def with_usage(price: Any = None, **terms: Any) -> Billed:
     meter = made.agreed.scene.meter("sum", key="calls", price=None)
     made.agreed.usage(meter, price or {"type": "unit", "amount": "1"}, key="calls")
     return made
+
+
+def used(amount: Any, *, settlement: str = "credit_then_invoice", **grants: Any) -> Billed:
+    """Return usage of January at a dollar each, paid by credit as far as it goes."""
+    shop = billed(settlement=settlement)
+    meter = shop.agreed.scene.meter("sum", key="calls", price=None)
+    shop.agreed.usage(meter, {"type": "unit", "amount": "1"}, key="calls")
+    for funding, given in grants.items():
+        shop.agreed.scene.grant(
+            given,
+            funding=funding,
+            priority=1 if funding == "promotional" else 2,
+            at=on("2024-01-01"),
+        )
+    shop.use(amount, "2024-01-10")
+    return shop

@@ -5,34 +5,18 @@ from decimal import Decimal
 
 import pytest
 
-from billing import collection, contracts
+from billing import contracts
 from billing.charging import oneoffs
 from billing.invoicing import advancing, making, on_demand
 from billing.models import Billable, Invoice
 from tests import factories
 from tests.billing.charging.agreed import on
-from tests.billing.invoicing.drafting.billed import billed, lines, money, rows, with_usage
+from tests.billing.invoicing.drafting.billed import billed, lines, money, rows, used, with_usage
 from tests.billing.scene import event
 from wallets import overdraft
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
-
-
-def used(amount, *, settlement="credit_then_invoice", **grants):
-    """Return usage of January at a dollar each, paid by credit as far as it goes."""
-    shop = billed(settlement=settlement)
-    meter = shop.agreed.scene.meter("sum", key="calls", price=None)
-    shop.agreed.usage(meter, {"type": "unit", "amount": "1"}, key="calls")
-    for funding, given in grants.items():
-        shop.agreed.scene.grant(
-            given,
-            funding=funding,
-            priority=1 if funding == "promotional" else 2,
-            at=on("2024-01-01"),
-        )
-    shop.use(amount, "2024-01-10")
-    return shop
 
 
 def test_credit_pays_before_what_is_due_and_its_order_is_recorded():
@@ -187,72 +171,6 @@ def test_what_came_to_enough_is_not_carried():
     assert not shop.only.is_blocked
 
 
-def test_running_periods_are_invoiced_when_spending_comes_to_a_threshold():
-    shop = used(30)
-    shop.profile(threshold=20)
-
-    [first] = shop.issue("2024-01-15", at="2024-01-15T01:00")
-    assert (first.is_progressive, first.due) == (True, 30)
-
-    shop.use(15, "2024-01-20")
-    assert shop.draft("2024-01-21").open == []  # not yet
-
-    [last] = shop.issue("2024-02-01")
-    assert (last.is_progressive, last.due) == (False, 15)
-
-
-def test_tiers_go_on_over_the_documents_of_a_period():
-    shop = with_usage(
-        {
-            "type": "graduated",
-            "tiers": [
-                {"up_to_amount": "10", "unit_price": {"type": "unit", "amount": "1"}},
-                {"unit_price": {"type": "unit", "amount": "0.5"}},
-            ],
-        }
-    )
-    shop.profile(threshold=5)
-    shop.issue("2024-01-01")
-    shop.use(8, "2024-01-10")
-    [first] = shop.issue("2024-01-11")
-    shop.use(8, "2024-01-20")
-
-    [second] = shop.issue("2024-01-21")
-
-    assert (first.due, second.due) == (8, 5)
-    [line] = rows(second)
-    assert [(one["tier"], one["quantity"]) for one in line.arithmetic] == [(1, "2"), (2, "6")]
-    assert line.description == "Calls"  # not late: its period runs
-
-
-def test_running_periods_are_invoiced_at_dates():
-    shop = used(30)
-    shop.profile(progressive_cadence="P1W", anchor=on("2024-01-01"))
-
-    [first] = shop.issue("2024-01-15")
-    shop.use(5, "2024-01-16")
-    again = shop.draft("2024-01-17")
-    [second] = shop.issue("2024-01-22")
-
-    assert (first.due, again.open, second.due) == (30, [], 5)
-
-
-def test_usage_that_may_become_cheaper_waits_for_the_end_of_its_period():
-    volume = {
-        "type": "volume",
-        "tiers": [
-            {"up_to_amount": "10", "unit_price": {"type": "unit", "amount": "1"}},
-            {"unit_price": {"type": "unit", "amount": "0.1"}},
-        ],
-    }
-    shop = with_usage(volume)
-    shop.profile(threshold=5)
-    shop.issue("2024-01-01")
-    shop.use(8, "2024-01-10")
-
-    assert shop.draft("2024-01-11").open == []
-
-
 def test_what_is_no_currency_is_not_issued():
     shop = billed()
     tokens = factories.asset(code="TOKENS", kind="credit")
@@ -398,24 +316,3 @@ def test_something_charged_once_is_a_line():
     [line] = rows(shop.only)
     assert (line.kind, line.description, line.product) == ("one_off", "Onboarding", "services")
     assert (line.quantity, line.unit_price, line.due) == (2, 250, 500)
-
-
-def test_payers_are_found_when_their_running_periods_are_to_be_invoiced():
-    shop = used(30)
-    found = {"book": shop.book, "until": on("2024-01-15")}
-    assert collection.payers_due(**found) == []
-
-    held = shop.profile(threshold=31)
-    assert collection.payers_due(**found) == []
-
-    shop.use(1, "2024-01-11")
-    assert collection.payers_due(**found) == [shop.payer.pk]
-    shop.issue("2024-01-15")
-    assert collection.payers_due(**found) == []
-
-    held.effective_to = on("2024-01-15")
-    held.save(update_fields=["effective_to"])
-    shop.profile(progressive_cadence="P1W", anchor=on("2024-01-01"), version=2)
-    shop.use(1, "2024-01-16")
-    assert collection.payers_due(**found) == []
-    assert collection.payers_due(book=shop.book, until=on("2024-01-22")) == [shop.payer.pk]
