@@ -15,6 +15,7 @@ from django.db import transaction
 from billing.models import Dispute, Payment, Unapplied
 from billing.payments import allocating, locking, reversing, writing
 from billing.payments.errors import AllocationExceedsError, PaymentStateError
+from billing.payments.shortfalls import TakenBack
 from billing.payments.telling import of_dispute, tell
 from billing.payments.writing import Accounts, Leg
 from ledger import inputs
@@ -112,10 +113,10 @@ def decide(*, dispute: Dispute, outcome: str, decision: str, by: str, at: dateti
         held, clearing = _accounts(dispute.payment)
         if outcome == State.LOST:
             money = locking.source(Unapplied.objects.only("pk").get(payment=dispute.payment).pk)
-            reversing.take_back(
-                money, dispute.amount, held, payer=payer, reason=decision, by=by, key="", at=at,
-                dispute=dispute,
-            )  # fmt: skip
+            told = TakenBack(
+                payer=payer, against=held, reason=decision, by=by, at=at, dispute=dispute
+            )
+            reversing.take_back(money, dispute.amount, told)
         else:
             leg = Accounts(payer, dispute.payment.asset_id, at).leg(clearing, held, dispute.amount)
             _post(dispute, [leg], payer, f":{outcome}", by=by, at=at)

@@ -14,15 +14,15 @@ from typing import Final
 from django.db import transaction
 
 from billing.models import Allocation, Dispute, Invoice, Payment, Unapplied
-from billing.payments import allocating, locking, shortfalls, writing
+from billing.payments import allocating, locking, shortfalls
 from billing.payments.errors import PaymentStateError
 from billing.payments.policies import Share
+from billing.payments.shortfalls import TakenBack
 from billing.payments.telling import of_payment, tell
 from billing.payments.writing import Accounts, Part
 from ledger import inputs
 from ledger.errors import IdempotencyConflictError
 from ledger.integrity import refusals
-from ledger.models import Customer
 from ledger.money import ZERO, subtract, total
 
 Kind = Allocation.Kind
@@ -57,10 +57,15 @@ def reverse(*, payment: Payment, reason: str, by: str, key: str, at: datetime) -
         amount = subtract(payment.amount, taken_back(money))
         if amount <= ZERO:
             raise PaymentStateError(payment=payment.key, remedy="it was taken back before")
-        row = take_back(
-            money, amount, f"rail_clearing:{payment.source}", payer=payer, reason=reason, by=by,
-            key=key, at=at,
-        )  # fmt: skip
+        told = TakenBack(
+            payer=payer,
+            against=f"rail_clearing:{payment.source}",
+            reason=reason,
+            by=by,
+            key=key,
+            at=at,
+        )
+        row = take_back(money, amount, told)
         money.refresh_from_db()
         data = of_payment(payment, money) | {"reason": reason}
         tell("payment.reversed", key=f"payment:{payment.pk}:back", payer=payer, data=data, at=at)
@@ -73,20 +78,9 @@ def taken_back(money: Unapplied) -> Decimal:
     return total(rows.values_list("amount", flat=True))
 
 
-def take_back(
-    money: Unapplied,
-    amount: Decimal,
-    against: str,
-    *,
-    payer: Customer,
-    reason: str,
-    by: str,
-    key: str,
-    at: datetime,
-    dispute: Dispute | None = None,
-) -> Allocation:
+def take_back(money: Unapplied, amount: Decimal, told: TakenBack) -> Allocation:
     """
-    Have an amount of a payment leave to the account named, whatever became of it; all is locked.
+    Have an amount of a payment leave, whatever became of it; all is locked.
 
     What is unapplied goes first, then what documents were given, the last first. What had left
     already is owed by the payer. Returns the first row of the log.
@@ -94,26 +88,14 @@ def take_back(
     there = min(amount, subtract(money.amount, _gone(money)))
     rows = []
     if there > ZERO:
-        _free(money, there, payer=payer, reason=reason, by=by, at=at)
-        rows.append(
-            _give_back(
-                money, there, against, payer=payer, reason=reason, by=by, key=key, at=at,
-                dispute=dispute,
-            )
-        )  # fmt: skip
+        _free(money, there, told)
+        rows.append(_give_back(money, there, told))
     if missing := subtract(amount, there):
-        rows.append(
-            shortfalls.charge(
-                money, missing, against, payer=payer, reason=reason, by=by, key=key, at=at,
-                dispute=dispute,
-            )
-        )  # fmt: skip
+        rows.append(shortfalls.charge(money, missing, told))
     return rows[0]
 
 
-def _free(
-    money: Unapplied, amount: Decimal, *, payer: Customer, reason: str, by: str, at: datetime
-) -> None:
+def _free(money: Unapplied, amount: Decimal, told: TakenBack) -> None:
     """Take so much money back from documents that an amount is free, the last given first."""
     rows = Allocation.objects.filter(source=money, kind=Kind.PAYMENT, reverses=None, reversal=None)
     for row in rows.order_by("-pk"):
@@ -121,46 +103,33 @@ def _free(
             return
         assert row.invoice_id is not None, "the database asks for one"
         owed = locking.documents([row.invoice_id])
-        allocating.undo([row], payer=payer, asset_id=money.asset_id, reason=reason, by=by, at=at)
+        allocating.undo(
+            [row],
+            payer=told.payer,
+            asset_id=money.asset_id,
+            reason=told.reason,
+            by=told.by,
+            at=told.at,
+        )
         money.refresh_from_db()
         too_much = subtract(allocating.left_of(money), amount)
         if too_much > ZERO:
-            _again(money, Share(row.invoice_id, too_much), owed, payer, row.policy, by, at)
+            _again(money, Share(row.invoice_id, too_much), owed, row.policy, told)
 
 
-def _give_back(
-    money: Unapplied,
-    amount: Decimal,
-    against: str,
-    *,
-    payer: Customer,
-    reason: str,
-    by: str,
-    key: str,
-    at: datetime,
-    dispute: Dispute | None = None,
-) -> Allocation:
+def _give_back(money: Unapplied, amount: Decimal, told: TakenBack) -> Allocation:
     """Have money leave that was free."""
-    accounts = Accounts(payer, money.asset_id, at)
+    accounts = Accounts(told.payer, money.asset_id, told.at)
     part = Part(
         kind=Kind.RETURNED,
         amount=amount,
         source_id=money.pk,
-        dispute=dispute,
-        reason=reason,
-        legs=[accounts.leg("unapplied_cash", against, amount)],
+        dispute=told.dispute,
+        reason=told.reason,
+        legs=[accounts.leg("unapplied_cash", told.against, amount)],
     )
-    return writing.write(
-        [part],
-        payer=payer,
-        asset_id=money.asset_id,
-        kind="payment",
-        posting_key=f"returned:{money.pk}:{dispute.pk if dispute else ''}",
-        key=key,
-        cause=by,
-        at=at,
-        memo=reason,
-    )[0]
+    disputed = told.dispute.pk if told.dispute else ""
+    return shortfalls.write(part, money, told, posting_key=f"returned:{money.pk}:{disputed}")
 
 
 def _money(payment: Payment) -> Unapplied:
@@ -178,10 +147,8 @@ def _again(
     money: Unapplied,
     share: Share,
     owed: dict[int, Invoice],
-    payer: Customer,
     policy: str,
-    by: str,
-    at: datetime,
+    told: TakenBack,
 ) -> None:
     """Give the part back to a document that was taken back from it with the rest."""
     for invoice in owed.values():
@@ -190,10 +157,10 @@ def _again(
         source=money,
         shares=[share],
         owed=owed,
-        payer=payer,
+        payer=told.payer,
         policy=policy,
-        by=by,
-        at=at,
+        by=told.by,
+        at=told.at,
         tolerates=False,
     )
     money.refresh_from_db()

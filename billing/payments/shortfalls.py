@@ -7,6 +7,7 @@ sold. It stands on the receivable, so that it is aged, dunned, paid and written 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -24,32 +25,54 @@ REASON: Final = "payment_returned"
 _NOTE: Final = "A payment that was taken back: outside the scope of tax."
 
 
-def charge(
-    money: Unapplied,
-    amount: Decimal,
-    against: str,
-    *,
-    payer: Customer,
-    reason: str,
-    by: str,
-    key: str,
-    at: datetime,
-    dispute: Dispute | None = None,
-) -> Allocation:
-    """Charge a payer what left the account named; the payer is locked, and its time is ``at``."""
-    draft = _draft(money, amount, against)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """By whom and why money is taken back, and the account that it leaves to."""
+
+    payer: Customer  # locked
+    against: str
+    reason: str
+    by: str
+    at: datetime
+    key: str = ""
+    dispute: Dispute | None = None
+
+
+def charge(money: Unapplied, amount: Decimal, told: TakenBack) -> Allocation:
+    """Charge a payer what has left."""
     note = debit_notes.write(
-        draft, payer=payer, reason=reason, at=at, is_due_now=True, reason_code=REASON
+        _draft(money, amount, told.against),
+        payer=told.payer,
+        reason=told.reason,
+        at=told.at,
+        is_due_now=True,
+        reason_code=REASON,
     )
-    issuing.issue(invoice_ids=[note.pk], at=at, by=by)
+    issuing.issue(invoice_ids=[note.pk], at=told.at, by=told.by)
     part = Part(
-        kind=Allocation.Kind.SHORTFALL, amount=amount, source_id=money.pk, invoice_id=note.pk,
-        dispute=dispute, reason=reason,
-    )  # fmt: skip
+        kind=Allocation.Kind.SHORTFALL,
+        amount=amount,
+        source_id=money.pk,
+        invoice_id=note.pk,
+        dispute=told.dispute,
+        reason=told.reason,
+    )
+    return write(part, money, told)
+
+
+def write(part: Part, money: Unapplied, told: TakenBack, *, posting_key: str = "") -> Allocation:
+    """Write a row of what is taken back, and post it where it moves something."""
     return writing.write(
-        [part], payer=payer, asset_id=money.asset_id, kind="payment", posting_key="", key=key,
-        cause=by, at=at,
-    )[0]  # fmt: skip
+        [part],
+        payer=told.payer,
+        asset_id=money.asset_id,
+        kind="payment",
+        posting_key=posting_key,
+        key=told.key,
+        cause=told.by,
+        at=told.at,
+        memo=told.reason,
+    )[0]
 
 
 def _draft(money: Unapplied, amount: Decimal, against: str) -> Draft:
