@@ -64,7 +64,7 @@ class CostPriceOut(serializers.Serializer[Any]):
     model = ModelOut(source="*")
     pricing = PricingOut(source="*")
     currency = serializers.CharField()
-    source = serializers.ChoiceField(CostPrice.Source.choices)  # type: ignore[assignment]
+    source = serializers.ChoiceField(CostPrice.Source.choices)  # type: ignore[assignment]  # over DRF's own
     release = serializers.CharField(help_text="Of the published list; empty for an override.")
     note = serializers.CharField()
     effective_from = Instant()
@@ -93,7 +93,7 @@ class CostPriceQuery(PageQuery):
 
     provider = serializers.CharField(required=False, max_length=200)
     model = serializers.CharField(required=False, max_length=400, help_text="The model's id.")
-    source = serializers.ChoiceField(  # type: ignore[assignment]
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # over DRF's own
         CostPrice.Source.choices, required=False
     )
     effective_at = Instant(required=False, help_text="When they hold; now unless given.")

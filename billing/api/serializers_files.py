@@ -66,7 +66,7 @@ class CatalogueChangeOut(serializers.Serializer[Any]):
     action = serializers.ChoiceField([str(action) for action in Action])
     kind = serializers.CharField()
     key = serializers.CharField()
-    fields = CatalogueFieldOut(many=True)  # type: ignore[assignment]
+    fields = CatalogueFieldOut(many=True)  # type: ignore[assignment]  # over DRF's own
 
 
 class ImportOut(serializers.Serializer[Any]):

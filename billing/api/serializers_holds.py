@@ -106,7 +106,7 @@ class ExtendIn(Body):
 class EventNameIn(Body):
     """A usage event, as it is or will be sent."""
 
-    source = serializers.CharField()  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]  # over DRF's own
     id = serializers.CharField()
 
 

@@ -56,7 +56,7 @@ class RefundOut(serializers.Serializer[Any]):
 class RefundIn(Body):
     """Unapplied cash that is to go back; all that is left of it unless an amount is given."""
 
-    source = serializers.RegexField(  # type: ignore[assignment]
+    source = serializers.RegexField(  # type: ignore[assignment]  # over DRF's own
         _ID, help_text="The id of the unapplied cash."
     )
     key = serializers.CharField(max_length=255, trim_whitespace=False)

@@ -279,7 +279,7 @@ class PreviewRowOut(serializers.Serializer[Any]):
     status = serializers.IntegerField(required=False)
     code = serializers.CharField(required=False, help_text="Only of a problem.")
     detail = serializers.CharField(required=False)
-    errors = PreviewErrorOut(many=True, required=False)  # type: ignore[assignment]
+    errors = PreviewErrorOut(many=True, required=False)  # type: ignore[assignment]  # over DRF's own
 
 
 def _one_or_many(name: str, one: Any, many: Any) -> PolymorphicProxySerializer:

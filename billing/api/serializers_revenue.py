@@ -69,7 +69,7 @@ class RevenueRowOut(serializers.Serializer[Any]):
     asset = serializers.CharField()
     product = serializers.CharField()
     month = serializers.CharField()
-    source = serializers.CharField()  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]  # over DRF's own
     amount = Amount()
 
     example: ClassVar[dict[str, Any]] = {

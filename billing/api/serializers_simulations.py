@@ -91,7 +91,7 @@ class SimulationOut(serializers.Serializer[Any]):
 
     to = Instant()
     currency = serializers.CharField()
-    data = SimulationRowOut(many=True)  # type: ignore[assignment]
+    data = SimulationRowOut(many=True)  # type: ignore[assignment]  # over DRF's own
     totals = SimulationTotalsOut()
     leaves_out = serializers.ListField(
         child=serializers.CharField(),

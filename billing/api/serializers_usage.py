@@ -17,14 +17,14 @@ class EventOut(serializers.Serializer[Any]):
     """A measured fact that was taken; what was wrong is voided or amended, never edited."""
 
     id = Id()
-    source = serializers.CharField()  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]  # over DRF's own
     external_id = serializers.CharField(help_text="The CloudEvent's id.")
     type = serializers.CharField()
     subject = serializers.CharField()
     customer_id = Id()
     occurred_at = Instant()
     received_at = Instant()
-    data = serializers.DictField()  # type: ignore[assignment]
+    data = serializers.DictField()  # type: ignore[assignment]  # over DRF's own
 
     example: ClassVar[dict[str, Any]] = {
         "id": "152206408233811969",
@@ -56,12 +56,12 @@ class CloudEventIn(serializers.Serializer[Any]):
 
     specversion = serializers.ChoiceField(["1.0"], default="1.0")
     id = serializers.CharField(max_length=1024)
-    source = serializers.CharField(max_length=1024)  # type: ignore[assignment]
+    source = serializers.CharField(max_length=1024)  # type: ignore[assignment]  # over DRF's own
     type = serializers.CharField(max_length=1024)
     subject = serializers.CharField(max_length=1024)
     time = serializers.DateTimeField(required=False)
     datacontenttype = serializers.CharField(required=False)
-    data = serializers.DictField(required=False)  # type: ignore[assignment]
+    data = serializers.DictField(required=False)  # type: ignore[assignment]  # over DRF's own
 
     example: ClassVar[dict[str, Any]] = {
         "specversion": "1.0",
@@ -120,7 +120,7 @@ class AmendEventIn(Body):
     type = serializers.CharField(max_length=1024, required=False)
     subject = serializers.CharField(max_length=1024, required=False, trim_whitespace=False)
     time = Instant(required=False)
-    data = serializers.DictField(required=False)  # type: ignore[assignment]
+    data = serializers.DictField(required=False)  # type: ignore[assignment]  # over DRF's own
     reason = serializers.CharField(max_length=500, default="", allow_blank=True)
 
     example: ClassVar[dict[str, Any]] = {
@@ -207,7 +207,7 @@ class UsageOut(serializers.Serializer[Any]):
 
     meter = serializers.CharField()
     unit = serializers.CharField()
-    data = UsageRowOut(many=True)  # type: ignore[assignment]
+    data = UsageRowOut(many=True)  # type: ignore[assignment]  # over DRF's own
     next = serializers.CharField(allow_null=True)
 
     example: ClassVar[dict[str, Any]] = {
@@ -263,13 +263,13 @@ class UnattributedOut(serializers.Serializer[Any]):
     """Usage of a subject that nobody has mapped to a customer yet."""
 
     id = Id()
-    source = serializers.CharField()  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]  # over DRF's own
     external_id = serializers.CharField()
     type = serializers.CharField()
     subject = serializers.CharField()
     occurred_at = Instant()
     received_at = Instant()
-    data = serializers.DictField()  # type: ignore[assignment]
+    data = serializers.DictField()  # type: ignore[assignment]  # over DRF's own
     posted_at = Instant(allow_null=True)
 
     example: ClassVar[dict[str, Any]] = {

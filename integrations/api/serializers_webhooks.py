@@ -26,7 +26,7 @@ class EventTypeOut(serializers.Serializer[Any]):
 
 
 # Set afterwards: one of its fields has this name, too.
-EventTypeOut.example = dict(  # type: ignore[assignment]
+EventTypeOut.example = dict(  # type: ignore[assignment]  # over DRF's own
     EventTypeOut(catalogue.EVENT_TYPES["wallet.balance.low"]).data
 )
 

@@ -114,7 +114,7 @@ class CustomerIn(Body):
     key = serializers.CharField(max_length=200, trim_whitespace=False)
     name = serializers.CharField(max_length=200)
     kind = serializers.ChoiceField(Customer.Kind.choices, default=Customer.Kind.COMPANY)
-    parent = serializers.CharField(  # type: ignore[assignment]
+    parent = serializers.CharField(  # type: ignore[assignment]  # over DRF's own
         max_length=210, required=False, allow_null=True, help_text="The parent's id or key."
     )
     metadata = serializers.DictField(default=dict)
@@ -132,7 +132,7 @@ class CustomerChange(Body):
     """What may change about a customer; what is left out stays."""
 
     name = serializers.CharField(max_length=200, required=False)
-    parent = serializers.CharField(  # type: ignore[assignment]
+    parent = serializers.CharField(  # type: ignore[assignment]  # over DRF's own
         max_length=210, required=False, allow_null=True, help_text="Null: to the top of the tree."
     )
     metadata = serializers.DictField(required=False)
@@ -146,7 +146,7 @@ class CustomerQuery(PageQuery):
 
     key = serializers.CharField(required=False, max_length=200)
     kind = serializers.ChoiceField(Customer.Kind.choices, required=False)
-    parent = serializers.CharField(  # type: ignore[assignment]
+    parent = serializers.CharField(  # type: ignore[assignment]  # over DRF's own
         required=False,
         max_length=210,
         help_text="Those directly below this one; `none`: at the top.",

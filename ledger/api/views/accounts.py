@@ -203,7 +203,7 @@ class StatementOut(serializers.Serializer[Any]):
     asset = serializers.CharField()
     opening = Amount(help_text="Before the first line of this page.")
     closing = Amount(help_text="After its last line.")
-    data = LineOut(many=True)  # type: ignore[assignment]
+    data = LineOut(many=True)  # type: ignore[assignment]  # over DRF's own
     next = serializers.CharField(allow_null=True)
 
     example = {
