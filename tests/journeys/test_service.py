@@ -26,7 +26,7 @@ def test_service_survives_its_parts_and_stops_cleanly(home):
         parts = psutil.Process(service.pid).children(recursive=True)
 
         processes.kill_server(home)
-        worker = next(part for part in parts if "celery" in " ".join(part.cmdline()))
+        worker = next(part for part in parts if is_worker(part))
         worker.kill()
         eventually(lambda: doctoring.living(home.data), why="the database came back")
         eventually(lambda: is_ready(port) and has_worker(service, but=worker.pid), seconds=60)
@@ -40,7 +40,14 @@ def test_service_survives_its_parts_and_stops_cleanly(home):
 
 def has_worker(service, *, but):
     children = psutil.Process(service.pid).children()
-    return any("celery" in " ".join(one.cmdline()) and one.pid != but for one in children)
+    return any(one.pid != but and is_worker(one) for one in children)
+
+
+def is_worker(process):
+    try:
+        return "celery" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False  # it ended meanwhile
 
 
 def is_ready(port):
