@@ -29,12 +29,8 @@ _DUNNING: Final = "Dunning"
 _WHOLE: Final = frozenset({"GET", "HEAD", "POST"})
 
 
-class StatementCsv(BaseRenderer):
-    """Writes a statement as comma-separated values."""
-
-    media_type = "text/csv"
-    format = "csv"
-    charset = "utf-8"
+class _StatementFile(BaseRenderer):
+    """Hands a statement out as it was written."""
 
     def render(
         self,
@@ -46,22 +42,21 @@ class StatementCsv(BaseRenderer):
         return bytes(data)
 
 
-class StatementPdf(BaseRenderer):
-    """Hands a statement out as it was set."""
+class StatementCsv(_StatementFile):
+    """A statement as comma-separated values."""
+
+    media_type = "text/csv"
+    format = "csv"
+    charset = "utf-8"
+
+
+class StatementPdf(_StatementFile):
+    """A statement on paper."""
 
     media_type = "application/pdf"
     format = "pdf"
     charset = None
     render_style = "binary"
-
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        """Return what was set."""
-        return bytes(data)
 
 
 class AgeingReport(MoneyResource):
